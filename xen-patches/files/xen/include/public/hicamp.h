@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT */
+/******************************************************************************
+ * hicamp.h
+ *
+ * HICAMP memory and switch: guest, driver-domain and tool interface.
+ *
+ * One hypercall, HYPERVISOR_hicamp_op(cmd, arg), serves everything.  All
+ * fields have a fixed width, all padding is explicit and must be zero on
+ * input, and arrays are passed as 64-bit guest addresses, so the layout is the
+ * same for every caller.  64-bit PV guests may call; for every other caller
+ * the hypercall does not exist (-ENOSYS), as when Xen is built without
+ * CONFIG_HICAMP or booted without "hicamp=on".
+ *
+ * Errors that every operation may give, beside its own:
+ *   -ENOSYS      hicamp is off, or the command is not known
+ *   -EFAULT      an argument, or an array named by it, cannot be accessed
+ *   -EINVAL      padding is not zero, or a field is out of its range
+ *   -EPERM       the caller may not do this (XSM)
+ */
+
+#ifndef __XEN_PUBLIC_HICAMP_H__
+#define __XEN_PUBLIC_HICAMP_H__
+
+#ifndef __HYPERVISOR_hicamp_op
+#define __HYPERVISOR_hicamp_op 43
+#endif
+
+/* Interface version: a change that an old caller would misread raises it. */
+#define HICAMP_ABI_VERSION      1
+
+/* ---- Limits that are part of the interface ------------------------------- */
+
+#define HICAMP_SLOT_BYTES       64   /* one tx or rx ring slot               */
+#define HICAMP_INLINE_MAX       160  /* bytes of a packet carried in slots   */
+#define HICAMP_EXTENTS_MAX      36   /* extents of one packet                */
+#define HICAMP_LEN_MAX          65535 /* bytes of one packet, all headers    */
+#define HICAMP_QUEUES_MAX       8    /* queues of one port                   */
+#define HICAMP_ORDER_MAX        4    /* a run is 2^order pages               */
+#define HICAMP_RING_MIN         64   /* entries of any ring, power of two    */
+#define HICAMP_RING_MAX         4096
+#define HICAMP_ACTIONS_MAX      4096 /* bytes of one flow's action list      */
+
+/* ---- Commands ------------------------------------------------------------ */
+
+#define HICAMP_OP_version       0    /* any domain      hicamp_version       */
+#define HICAMP_OP_info          1    /* administrator   hicamp_info          */
+#define HICAMP_OP_admin_set     2    /* control domain  hicamp_admin         */
+
+#define HICAMP_OP_port_attach   16   /* guest           hicamp_port_attach   */
+#define HICAMP_OP_port_detach   17   /* guest           hicamp_port_detach   */
+#define HICAMP_OP_space_issue   18   /* guest           hicamp_space_op      */
+#define HICAMP_OP_space_revoke  19   /* guest           hicamp_space_op      */
+#define HICAMP_OP_doorbell      20   /* guest           argument by value    */
+
+#define HICAMP_OP_port_create   32   /* administrator   hicamp_port_create   */
+#define HICAMP_OP_port_destroy  33   /* administrator   hicamp_port_id       */
+#define HICAMP_OP_port_set      34   /* administrator   hicamp_port_set      */
+#define HICAMP_OP_port_query    35   /* administrator   hicamp_query         */
+#define HICAMP_OP_flow_update   36   /* administrator   hicamp_flow_batch    */
+#define HICAMP_OP_flow_dump     37   /* administrator   hicamp_query         */
+#define HICAMP_OP_flow_stats    38   /* administrator   hicamp_query         */
+#define HICAMP_OP_flow_flush    39   /* administrator   no argument (zero)   */
+
+#define HICAMP_OP_fabric_attach 48   /* administrator   hicamp_port_attach   */
+#define HICAMP_OP_fabric_detach 49   /* administrator   hicamp_port_detach   */
+
+/*
+ * HICAMP_OP_version: the handshake, first call of everybody.
+ *
+ * The caller states the version that it speaks; Xen answers with its own, its
+ * features and its limits, also when it fails.
+ *
+ *   -EOPNOTSUPP  Xen does not speak the caller's version
+ */
+#define HICAMP_FEAT_TX_REF      (1u << 0) /* extents may name references      */
+#define HICAMP_FEAT_TX_FRAME    (1u << 1) /* extents may name frames          */
+#define HICAMP_FEAT_FABRIC      (1u << 2) /* fabric_attach is served          */
+#define HICAMP_FEAT_SEGMENT     (1u << 3) /* extents may name segments        */
+
+struct hicamp_version {
+    uint32_t version;       /* in: caller's version; out: Xen's */
+    uint32_t pad;
+    uint64_t features;      /* out: HICAMP_FEAT_* */
+    uint32_t max_queues;    /* out: queues per port, at most HICAMP_QUEUES_MAX */
+    uint32_t max_ring;      /* out: entries per ring */
+    uint32_t max_runs;      /* out: runs that a domain may have issued */
+    uint32_t max_ports;     /* out: ports of the host */
+};
+
+/*
+ * HICAMP_OP_info: the host's limits and use.  Line counts are in lines of
+ * line_bytes bytes.
+ */
+struct hicamp_info {
+    uint32_t version;
+    uint32_t line_bytes;
+    uint64_t features;
+    uint64_t lines_max;     /* cap, "hicamp=mem=" */
+    uint64_t lines_total;   /* backed by memory now */
+    uint64_t lines_used;
+    uint64_t pins;          /* guest frames held by references of hicamp */
+    uint32_t ports_max;
+    uint32_t ports;
+    uint32_t flows_max;
+    uint32_t flows;
+    uint32_t masks_max;
+    uint32_t masks;
+    uint16_t admin;         /* domain id of the switch administrator */
+    uint16_t pad[3];
+    uint64_t upcalls;       /* packets that no flow matched, host */
+};
+
+/*
+ * HICAMP_OP_admin_set: name the domain that administers the switch, beside the
+ * control domain, which always may.  Forgotten when that domain dies.
+ *
+ *   -ESRCH       no such domain
+ */
+struct hicamp_admin {
+    uint16_t domid;
+    uint16_t pad[3];
+};
+
+/* ---- Rings --------------------------------------------------------------- */
+
+/*
+ * A queue has four rings, each with one producer and one consumer, in one area
+ * of guest memory: the control page below, then, each beginning where the one
+ * before it ends,
+ *
+ *   tx    packets of the guest       struct hicamp_slot      guest -> Xen
+ *   rx    packets for the guest      struct hicamp_slot      Xen -> guest
+ *   fill  buffers to receive into    struct hicamp_fill      guest -> Xen
+ *   comp  transmits completed        struct hicamp_comp      Xen -> guest
+ *
+ * Indices count entries and run freely through 2^32; an entry's place is its
+ * index modulo the ring's size.  The producer writes entries, then its index;
+ * the consumer advances its index when it has read them.  Xen reads an index
+ * or entry once and believes none: an index that claims more than the ring
+ * holds stops that ring until the port is detached, and is counted
+ * (ring_errors).
+ *
+ * Wake-ups.  A side that waits sets its flag, then looks at the ring again;
+ * the other side, after it moved its index, looks at the flag (with a full
+ * barrier between, on both sides):
+ *   rx_event     guest: raise my event when rx moves
+ *   comp_event   guest: raise my event when comp moves
+ *   fill_wakeup  Xen: packets wait for fill entries or for room in rx; ring
+ *                the doorbell (HICAMP_DOORBELL_RX) once there is either
+ *   tx_wakeup    Xen: nobody polls tx, ring the doorbell (HICAMP_DOORBELL_TX)
+ */
+struct hicamp_ring_ctrl {
+    uint32_t tx_prod;       uint32_t pad0[15];
+    uint32_t tx_cons;
+    uint32_t tx_wakeup;     uint32_t pad1[14];
+    uint32_t comp_prod;     uint32_t pad2[15];
+    uint32_t comp_cons;
+    uint32_t comp_event;    uint32_t pad3[14];
+    uint32_t fill_prod;     uint32_t pad4[15];
+    uint32_t fill_cons;
+    uint32_t fill_wakeup;   uint32_t pad5[14];
+    uint32_t rx_prod;       uint32_t pad6[15];
+    uint32_t rx_cons;
+    uint32_t rx_event;      uint32_t pad7[14];
+};
+
+#define HICAMP_CTRL_BYTES       4096
+
+/*
+ * A packet in the tx or rx ring is
+ *
+ *   struct hicamp_pkt, directly followed by inline_len bytes of the packet,
+ *   padded to whole slots, then nr_extents of struct hicamp_extent, four to a
+ *   slot, padded to whole slots.
+ *
+ * So the first slot holds 32 inline bytes, each further one 64, and a packet
+ * takes HICAMP_PKT_SLOTS(inline_len, nr_extents) slots; it may wrap around the
+ * end of the ring between slots.
+ *
+ * Transmit: all headers that the switch looks at (Ethernet, VLAN tags, IP with
+ * extension headers, L4) and that checksum and GSO metadata point at must be
+ * inline; Xen copies the slots once and never looks at them again, so nothing
+ * written later can change where a packet goes or what its headers say.  len
+ * must equal inline_len and the lengths of the extents.  Slots are free again
+ * when tx_cons has passed them; the frames that extents name are free when the
+ * completion with the packet's id has come.  A packet without extents has no
+ * completion.  Ids of packets under way should differ (they are the guest's
+ * own affair: Xen only returns them).
+ *
+ * At most as many packets with extents can be under way as the comp ring has
+ * entries; Xen leaves further ones in the tx ring until completions have been
+ * consumed.
+ *
+ * Receive: inline_len bytes (all headers, at least; the whole packet if it is
+ * that small) stand in the slots, the rest in buffers named by fill entries,
+ * in order; HICAMP_PKT_CSUM_PARTIAL and GSO packets must be accepted.
+ */
+struct hicamp_pkt {
+    uint32_t len;           /* bytes of the frame, without FCS */
+    uint16_t inline_len;
+    uint16_t nr_extents;
+    uint16_t flags;         /* HICAMP_PKT_* */
+    uint16_t csum_start;    /* with CSUM_PARTIAL: from where, frame offset */
+    uint16_t csum_offset;   /* ... and where to, from csum_start */
+    uint16_t gso_size;      /* payload bytes per segment, 0 if not GSO */
+    uint8_t  gso_type;      /* HICAMP_GSO_* */
+    uint8_t  reason;        /* fabric, towards driver domain; else 0 */
+    uint16_t pad;
+    uint32_t id;            /* tx: returned in the completion; rx: 0 */
+    uint32_t port;          /* fabric: ingress or egress port; else 0 */
+    uint32_t hash;          /* with HICAMP_PKT_HASH: L4 flow hash */
+};
+
+#define HICAMP_PKT_CSUM_PARTIAL (1u << 0) /* checksum to be filled in         */
+#define HICAMP_PKT_CSUM_VALID   (1u << 1) /* L4 checksum was verified         */
+#define HICAMP_PKT_HASH         (1u << 2) /* hash holds an L4 hash            */
+
+#define HICAMP_GSO_NONE         0
+#define HICAMP_GSO_TCPV4        1
+#define HICAMP_GSO_TCPV6        2
+
+/* Reasons for a packet to come up the fabric (hicamp_pkt.reason). */
+#define HICAMP_REASON_MISS      1   /* no flow matches */
+#define HICAMP_REASON_ACTION    2   /* an upcall action */
+#define HICAMP_REASON_UPLINK    3   /* an output to the uplink port */
+
+struct hicamp_extent {
+    uint64_t name;          /* by type: frame, reference or segment id;
+                             * rx: the fill entry's id */
+    uint32_t offset;        /* bytes, into what name names */
+    uint16_t len;           /* bytes, not 0 */
+    uint16_t type;          /* HICAMP_EXT_* */
+};
+
+/*
+ * FRAME: name is a guest frame number of the caller; the extent may run on
+ * into the frames that follow it (offset below 4096, at most 17 frames).  The
+ * frames are shared for this packet alone: until its completion, a detach, or
+ * the sender's death, whichever is first; Xen reads, never writes, them.
+ * REF: name is a reference from space_issue, offset and len lie in its run.
+ */
+#define HICAMP_EXT_FRAME        0
+#define HICAMP_EXT_REF          1
+#define HICAMP_EXT_SEGMENT      2
+#define HICAMP_EXT_FILL         3   /* rx only */
+
+struct hicamp_slot {
+    uint8_t  bytes[HICAMP_SLOT_BYTES];
+};
+
+/* A buffer to receive into: len bytes at offset of a read-write reference. */
+struct hicamp_fill {
+    uint32_t ref;
+    uint32_t offset;
+    uint32_t len;           /* not 0 */
+    uint32_t id;            /* the guest's own, returned with the packet */
+};
+
+struct hicamp_comp {
+    uint32_t id;            /* hicamp_pkt.id */
+    uint32_t status;        /* HICAMP_COMP_* */
+};
+
+#define HICAMP_COMP_OK          0   /* handed to every output, or dropped */
+#define HICAMP_COMP_TORN        1   /* taken back before it was delivered */
+#define HICAMP_COMP_BAD         2   /* refused: malformed, see counters */
+
+#define HICAMP_HDR_SLOTS(inl)   ((32 + (inl) + 63) / 64)
+#define HICAMP_EXT_SLOTS(n)     (((n) + 3) / 4)
+#define HICAMP_PKT_SLOTS(inl, n) (HICAMP_HDR_SLOTS(inl) + HICAMP_EXT_SLOTS(n))
+#define HICAMP_PKT_SLOTS_MAX    HICAMP_PKT_SLOTS(HICAMP_INLINE_MAX, \
+                                                 HICAMP_EXTENTS_MAX)
+
+/* Offsets of the rings in a queue's area, and its size, in bytes. */
+#define HICAMP_TX_OFF(tx, rx, fill, comp)   HICAMP_CTRL_BYTES
+#define HICAMP_RX_OFF(tx, rx, fill, comp)   (HICAMP_CTRL_BYTES + 64 * (tx))
+#define HICAMP_FILL_OFF(tx, rx, fill, comp) \
+    (HICAMP_CTRL_BYTES + 64 * ((tx) + (rx)))
+#define HICAMP_COMP_OFF(tx, rx, fill, comp) \
+    (HICAMP_CTRL_BYTES + 64 * ((tx) + (rx)) + 16 * (fill))
+#define HICAMP_AREA_BYTES(tx, rx, fill, comp) \
+    (HICAMP_CTRL_BYTES + 64 * ((tx) + (rx)) + 16 * (fill) + 8 * (comp))
+
+/* ---- Guest operations ---------------------------------------------------- */
+
+/*
+ * HICAMP_OP_port_attach: give the caller's port its rings and put it in
+ * service.  The port must have been created by the administrator for
+ * (caller's domain id, devid).  Xen holds the rings' frames, as writable pages
+ * of the caller, until detach, destruction of the port or death of the domain.
+ * All indices must be zero.  For each queue Xen allocates an unbound event
+ * channel in the caller's domain, which the caller binds to
+ * (EVTCHNOP_bind_interdomain, remote domain: itself).
+ *
+ *   -ENOENT      no port for this devid
+ *   -EBUSY       attached already
+ *   -ENOMEM      Xen is short of memory
+ *   -EINVAL      ring sizes, number of queues or frames; a frame that is not
+ *                plain writable memory of the caller, or named twice; an index
+ *                that is not zero
+ *   -ENOSPC      no event channel is free
+ *   -ESHUTDOWN   the domain is dying
+ */
+struct hicamp_queue {
+    uint32_t tx_slots;      /* sizes: powers of two, HICAMP_RING_MIN to _MAX */
+    uint32_t rx_slots;
+    uint32_t fill_entries;
+    uint32_t comp_entries;
+    uint64_t frames;        /* guest address of nr_frames uint64_t frames */
+    uint32_t nr_frames;     /* HICAMP_AREA_BYTES(...) in pages, rounded up */
+    uint32_t evtchn;        /* out: unbound event channel */
+};
+
+struct hicamp_port_attach {
+    uint32_t devid;
+    uint32_t nr_queues;     /* 1 to hicamp_version.max_queues */
+    uint64_t queues;        /* guest address of nr_queues struct hicamp_queue */
+    uint32_t features;      /* none are defined: 0 */
+    uint32_t port;          /* out: port id, for the doorbell */
+};
+
+/*
+ * HICAMP_OP_port_detach: take the port out of service.  Packets of the caller
+ * that still wait somewhere are torn (dropped at their receivers, counted),
+ * packets that wait for it are dropped, and the rings are released: when the
+ * call returns, Xen accesses none of the frames any more.  References of the
+ * grant space stay.  May be continued inside; needs no other domain to run.
+ *
+ *   -ENOENT      no port for this devid
+ *   -ENOTCONN    not attached
+ */
+struct hicamp_port_detach {
+    uint32_t devid;
+    uint32_t pad;
+};
+
+/*
+ * HICAMP_OP_space_issue, HICAMP_OP_space_revoke: enter runs into the caller's
+ * grant space, take them out again.
+ *
+ * Issue: frame, order and flags are read, ref is written.  A run is 2^order
+ * frames, machine-contiguous, frame aligned to nothing.  Xen holds each frame
+ * (a read-write run's as writable page: it cannot become a page table while
+ * issued) until revoked or until the domain dies.  The domain must own a port.
+ *
+ * Revoke: ref is read.  When the call returns, Xen accesses no frame of the
+ * runs any more and holds none.  Waits for at most one copy that is under way;
+ * never for another domain.
+ *
+ * The batch ends with its first error; done tells how many runs before it have
+ * been served.  (Xen may continue a long batch inside; the caller sees one
+ * call.)
+ *
+ *   -ENOENT      issue: the domain has no port; revoke: no such reference, or
+ *                it has been revoked (a generation is part of the reference)
+ *   -EINVAL      order or flags; a frame that is not plain memory of the
+ *                caller or, for read-write, not writable
+ *   -ENOSPC      issue: hicamp_version.max_runs runs are issued
+ *   -ENOMEM      issue: Xen is short of memory
+ */
+struct hicamp_run {
+    uint64_t frame;
+    uint16_t order;         /* 0 to HICAMP_ORDER_MAX */
+    uint16_t flags;         /* HICAMP_RUN_* */
+    uint32_t ref;
+};
+
+#define HICAMP_RUN_RW           (1u << 0) /* Xen may write: receive buffers  */
+
+struct hicamp_space_op {
+    uint64_t runs;          /* guest address of nr struct hicamp_run */
+    uint32_t nr;            /* 1 to 4096 */
+    uint32_t done;          /* in: 0; out: runs served */
+};
+
+/*
+ * HICAMP_OP_doorbell: arg is no address but HICAMP_DOORBELL(port, queue, what)
+ * with the port id from attach.  TX: packets stand in the tx ring; Xen takes
+ * them, switches them, and delivers.  RX: there are fill entries, or room in
+ * rx, again.
+ *
+ *   -ENOENT      not a port of the caller
+ *   -ENOTCONN    not attached
+ *   -EINVAL      queue, or what
+ *   -EIO         a ring of the port is stopped: an index was out of bounds
+ */
+#define HICAMP_DOORBELL_TX      1
+#define HICAMP_DOORBELL_RX      2
+#define HICAMP_DOORBELL(port, queue, what) \
+    ((uint64_t)(port) | ((uint64_t)(queue) << 32) | ((uint64_t)(what) << 48))
+
+/* ---- Ports (administrator) ----------------------------------------------- */
+
+/*
+ * HICAMP_OP_port_create: make the port of (domid, devid).  It forwards once
+ * its guest attached and flows name it.  A port id is an index below
+ * hicamp_version.max_ports in its low 16 bits and a generation above, so that
+ * a flow which names a port that is gone never reaches a later one.  0 is not
+ * a port id.
+ *
+ *   -ESRCH       no such domain, or it is dying
+ *   -EEXIST      the port exists
+ *   -ENOSPC      hicamp_version.max_ports ports exist, or 64 of this domain
+ *   -ENOMEM      Xen is short of memory
+ */
+struct hicamp_port_create {
+    uint16_t domid;
+    uint8_t  mac[6];        /* the guest's address; for information and for
+                             * HICAMP_PORT_ANTISPOOF */
+    uint32_t devid;
+    uint32_t mtu;           /* largest frame less 14 bytes of Ethernet header
+                             * (and 4 per VLAN tag), per GSO segment;
+                             * 68 to 65521; 0: 65521 */
+    uint32_t flags;         /* HICAMP_PORT_ANTISPOOF */
+    uint32_t port;          /* out: port id */
+};
+
+/* Drop what the guest sends with another source address than mac. */
+#define HICAMP_PORT_ANTISPOOF   (1u << 0)
+/* Out only: */
+#define HICAMP_PORT_ATTACHED    (1u << 16)
+#define HICAMP_PORT_STOPPED     (1u << 17) /* a ring index was out of bounds */
+
+/*
+ * HICAMP_OP_port_destroy: as detach, then the port and every flow with it as
+ * ingress port go.  A flow that has it as output drops there, counted.
+ *
+ *   -ENOENT      no such port
+ */
+struct hicamp_port_id {
+    uint16_t domid;
+    uint16_t pad;
+    uint32_t devid;
+};
+
+/*
+ * HICAMP_OP_port_set: change what create set; which says what.
+ *
+ *   -ENOENT      no such port
+ */
+#define HICAMP_PORT_SET_MAC     (1u << 0)
+#define HICAMP_PORT_SET_MTU     (1u << 1)
+#define HICAMP_PORT_SET_FLAGS   (1u << 2)
+
+struct hicamp_port_set {
+    uint16_t domid;
+    uint8_t  mac[6];
+    uint32_t devid;
+    uint32_t mtu;
+    uint32_t flags;
+    uint32_t which;
+};
+
+/*
+ * Counters of a port.  "tx" is what the guest sends, "rx" what it is sent.
+ * The list is only ever extended, at its end.
+ */
+#define HICAMP_PORT_COUNTERS(X) \
+    X(tx_packets)           /* taken from the tx ring */                    \
+    X(tx_bytes)                                                             \
+    X(rx_packets)           /* put into the rx ring */                      \
+    X(rx_bytes)                                                             \
+    X(tx_gso)               /* of tx_packets, GSO */                        \
+    X(rx_gso)                                                               \
+    X(tx_inline)            /* of tx_packets, without extents */            \
+    X(rx_inline)                                                            \
+    X(doorbells)            /* doorbell hypercalls */                       \
+    X(events)               /* events raised to the guest */                \
+    X(completions)          /* completions written */                       \
+    X(upcalls)              /* no flow matched, or an upcall action */      \
+    X(drop_malformed)       /* tx: header slot wrong or inconsistent */     \
+    X(drop_header)          /* tx: headers not inline, or lie */            \
+    X(drop_frame)           /* tx: extent not the sender's, or revoked */   \
+    X(drop_spoof)           /* tx: source address is not the port's */      \
+    X(drop_nomem)           /* tx: no line to be had */                     \
+    X(drop_action)          /* tx: flow says drop */                        \
+    X(drop_noport)          /* tx: an output is gone or not attached */     \
+    X(drop_mtu)             /* rx: too long for this port */                \
+    X(drop_queue)           /* rx: receive queue full */                    \
+    X(drop_torn)            /* rx: taken back by its sender */              \
+    X(drop_detach)          /* rx: waited when the port was detached */     \
+    X(bad_fill)             /* fill entry refused: reference or bounds */   \
+    X(rx_stalls)            /* delivery stopped: no fill entry, no room */  \
+    X(ring_errors)          /* index out of bounds, ring stopped */         \
+    X(space_issued)         /* runs (of the domain, since it began) */      \
+    X(space_revoked)
+
+#define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
+enum hicamp_counter {
+    HICAMP_PORT_COUNTERS(HICAMP_COUNTER_ENUM)
+    HICAMP_NR_COUNTERS
+};
+#define HICAMP_COUNTERS_MAX     64  /* room in hicamp_port_info */
+
+/*
+ * HICAMP_OP_port_query, _flow_dump, _flow_stats: read a table in batches.
+ * Start with cursor 0 and go on with what comes back until nr comes back less
+ * than asked for.  Entries that exist from the first to the last call are
+ * reported once.
+ */
+struct hicamp_query {
+    uint64_t cursor;        /* in, out */
+    uint64_t entries;       /* guest address of nr entries */
+    uint32_t nr;            /* in: room, 1 to 4096; out: entries written */
+    uint32_t pad;
+};
+
+/* Entry of HICAMP_OP_port_query.  In the entry all fields are out. */
+struct hicamp_port_info {
+    uint32_t port;
+    uint16_t domid;
+    uint8_t  mac[6];
+    uint32_t devid;
+    uint32_t mtu;
+    uint32_t flags;         /* HICAMP_PORT_* */
+    uint32_t nr_queues;     /* 0: not attached */
+    uint32_t queued;        /* packets that wait for this port */
+    uint32_t borrowed;      /* its own packets under way */
+    uint32_t runs;          /* issued, of the domain */
+    uint32_t frames;        /* held in these runs, of the domain */
+    uint32_t nr_counters;   /* HICAMP_NR_COUNTERS of this Xen */
+    uint64_t counters[HICAMP_COUNTERS_MAX];
+};
+
+/* ---- Flows (administrator) ----------------------------------------------- */
+
+/*
+ * What the switch matches on: the fields of a packet, multi-byte fields that
+ * stand in packets in network byte order, in_port in host byte order, fields
+ * that a packet does not have zero.  A flow matches a packet when
+ * (packet & mask) == key; key must not have bits outside mask.  As with Open
+ * vSwitch's megaflows there is no priority: flows that overlap must agree.
+ */
+struct hicamp_flow_key {
+    uint32_t in_port;       /* port id */
+    uint16_t eth_type;      /* of the payload, behind all VLAN tags */
+    uint16_t vlan_tci;      /* outer tag; HICAMP_VLAN_PRESENT when tagged */
+    uint8_t  eth_dst[6];
+    uint8_t  eth_src[6];
+    uint16_t vlan_tpid;     /* 0x8100 or 0x88a8, when tagged */
+    uint16_t cvlan_tci;     /* inner tag, likewise */
+    uint16_t cvlan_tpid;
+    uint16_t tcp_flags;     /* 12 bits */
+    uint8_t  ip_src[16];    /* IPv6; IPv4 and ARP sender in the first 4 */
+    uint8_t  ip_dst[16];    /* IPv6; IPv4 and ARP target in the first 4 */
+    uint32_t ip6_label;     /* 20 bits */
+    uint8_t  ip_proto;      /* behind extension headers; ARP: operation */
+    uint8_t  ip_tos;
+    uint8_t  ip_ttl;
+    uint8_t  ip_frag;       /* HICAMP_FRAG_* */
+    uint16_t l4_src;        /* TCP, UDP, SCTP; ICMP and ICMPv6: type */
+    uint16_t l4_dst;        /* ... ; ICMP and ICMPv6: code */
+    uint8_t  arp_sha[6];
+    uint8_t  arp_tha[6];
+    uint32_t reserved[5];   /* 0: for tunnel and recirculation */
+};
+
+#define HICAMP_VLAN_PRESENT     0x1000 /* in vlan_tci: host order value      */
+#define HICAMP_FRAG_ANY         1      /* a fragment                         */
+#define HICAMP_FRAG_LATER       2      /* ... and not the first              */
+
+/*
+ * Actions: a list of items of 8-byte multiples, carried out in order.  A list
+ * without output or upcall, or an empty one, drops.  One packet may leave
+ * through any number of ports; an output back to the ingress port is refused
+ * by no rule: who installs the flow decides.
+ */
+struct hicamp_action {
+    uint16_t type;          /* HICAMP_ACT_* */
+    uint16_t bytes;         /* of this item, with what follows */
+    uint32_t arg;
+};
+
+#define HICAMP_ACT_OUTPUT       1   /* arg: port id                          */
+#define HICAMP_ACT_DROP         2   /* arg: 0; must stand alone              */
+#define HICAMP_ACT_UPCALL       3   /* arg: 0                                */
+
+/*
+ * HICAMP_OP_flow_update: add, replace, delete flows.  A batch ends with its
+ * first error; done tells how many entries before it have been carried out.
+ * Packets that are being switched see either the old or the new flow.
+ *
+ *   -EEXIST      ADD: a flow with this key and mask exists
+ *   -ENOENT      MODIFY, DELETE: none exists; ADD, MODIFY: an output's or
+ *                in_port's port does not
+ *   -EOPNOTSUPP  an action or key field that this Xen does not know
+ *   -EINVAL      key outside mask, malformed action list
+ *   -ENOSPC      hicamp_info.flows_max flows, or masks_max masks, exist
+ *   -ENOMEM      Xen is short of memory
+ */
+#define HICAMP_FLOW_ADD         1
+#define HICAMP_FLOW_MODIFY      2
+#define HICAMP_FLOW_DELETE      3
+
+struct hicamp_flow {
+    struct hicamp_flow_key key;
+    struct hicamp_flow_key mask;
+    uint64_t cookie;        /* the caller's own, returned by dump and stats */
+    uint64_t actions;       /* guest address of the action list */
+    uint32_t actions_bytes; /* update: of the list, at most
+                             * HICAMP_ACTIONS_MAX; dump: room in, need out
+                             * (the list is written if it fits) */
+    uint32_t command;       /* update: HICAMP_FLOW_*; dump: 0 */
+    uint64_t packets;       /* dump: out; update: 0 */
+    uint64_t bytes;         /* dump: out; update: 0 */
+    uint64_t used_ns;       /* dump: ns since last match, ~0 if never */
+};
+
+struct hicamp_flow_batch {
+    uint64_t flows;         /* guest address of nr struct hicamp_flow */
+    uint32_t nr;            /* 1 to 4096 */
+    uint32_t done;          /* in: 0; out */
+};
+
+/* Entry of HICAMP_OP_flow_stats. */
+struct hicamp_flow_stats {
+    uint64_t cookie;
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t used_ns;
+};
+
+/* ---- Fabric (driver domain) ---------------------------------------------- */
+
+/*
+ * The fabric is the administrator's own set of rings, of the same form as a
+ * port's: rx brings packets with hicamp_pkt.port = ingress port and reason
+ * set; tx packets are injected to the port that hicamp_pkt.port names.  Served
+ * when HICAMP_FEAT_FABRIC is offered; -EOPNOTSUPP else.
+ */
+
+#endif /* __XEN_PUBLIC_HICAMP_H__ */
