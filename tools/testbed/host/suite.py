@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run a list of boot scenarios and count what passed.
+
+A line of the list is "SCENARIO FLAVOUR CLOCK TIMEOUT [K=V ...]".
+"""
+
+import os
+
+from . import common, image, modules, qemu, xen
+from .common import TestbedError, say
+
+
+def read_list(name):
+    """Read a list of scenarios."""
+    path = common.TESTBED / 'scenarios' / name
+    if not path.is_file():
+        raise TestbedError(f'{path} is not there')
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        words = line.split('#', 1)[0].split()
+        if not words:
+            continue
+        if (len(words) < 4 or words[1] not in xen.FLAVOURS
+                or words[2] not in ('cost', 'wall')
+                or not words[3].isdigit()
+                or not all('=' in word for word in words[4:])):
+            raise TestbedError(f'{path}:{number}: want "SCENARIO FLAVOUR '
+                               f'CLOCK TIMEOUT [K=V ...]", not "{line}"')
+        rows.append((words[0], words[1], words[2], int(words[3]),
+                     dict(word.split('=', 1) for word in words[4:])))
+    return rows
+
+
+def test(args):
+    """Build what the list needs, run it, print counts."""
+    rows = read_list(args.list)
+    if args.only:
+        unknown = set(args.only) - {row[0] for row in rows}
+        if unknown:
+            raise TestbedError(f'{args.list} does not have: '
+                               f'{", ".join(sorted(unknown))}')
+        rows = [row for row in rows if row[0] in args.only]
+    repeat = args.repeat or int(os.environ.get('REPEAT') or 1)
+    with common.build_lock():
+        xen.build([name for name in xen.FLAVOURS
+                   if any(row[1] == name for row in rows)])
+        modules.build()
+        image.dom0()
+        image.guest()
+    failed, total = [], len(rows) * repeat
+    for count in range(repeat):
+        for index, (name, flavour, clock, limit, env) in enumerate(rows):
+            label = f'{count * len(rows) + index + 1}/{total}'
+            one = qemu.Run(name, flavour, clock, timeout=limit, env=env,
+                           label=label)
+            if not one.go():
+                failed.append(f'{name} on {flavour}, {clock} clock: '
+                              f'{one.folder}')
+    say(f'{total - len(failed)} of {total} scenario runs passed')
+    for line in failed:
+        say(f'failed: {line}')
+    return 1 if failed else 0
