@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The hypervisor's side of a port.  See hv.c.
+ */
+#ifndef HICAMP_NETBACK_HV_H
+#define HICAMP_NETBACK_HV_H
+
+#include <linux/types.h>
+#include <hicamp.h>
+
+/* Handshake, at module load: may this domain administer the switch? */
+int hicamp_hv_init(void);
+
+/*
+ * Make the port of (domid, devid), or take over the one that an earlier driver
+ * domain left.  mtu 0 is the largest.  On success *port is its id.
+ */
+int hicamp_hv_port_create(u16 domid, u32 devid, const u8 *mac, u32 mtu,
+			  u32 *port);
+
+/* A port that is gone already (its domain died) is no error. */
+int hicamp_hv_port_destroy(u16 domid, u32 devid);
+
+int hicamp_hv_port_set_mtu(u16 domid, u32 devid, u32 mtu);
+
+/*
+ * Read the next ports, at most room of them: how many, or an error.  Start
+ * with *cursor 0; less than room is the end.
+ */
+int hicamp_hv_port_query(u64 *cursor, struct hicamp_port_info *infos,
+			 u32 room);
+
+#endif

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Representors: the netdev that stands for a port in the driver domain.
+ *
+ * Lives here: vif<domid>.<devid>, as "ip", "ethtool" and Open vSwitch see it,
+ * and the cache of the ports' counters.  A representor is the far end of the
+ * guest's cable: what the guest sends is received here (rx), so rx counts the
+ * port's tx and the other way round.
+ *
+ * Invariant: a representor is in the index (reps) from before it is registered
+ * until after it is unregistered, and whoever holds sweep_lock may use what it
+ * finds there.
+ *
+ * Counters: the hypervisor gives them for all ports in one go, so that is how
+ * they are fetched.  A reader that finds the cache older than SWEEP_INTERVAL
+ * fetches all ports' counters, with a hypercall per SWEEP_BATCH ports;
+ * everybody else, in the meantime and at the same time, takes what the cache
+ * has.  So there are at most four sweeps per second however many read, none
+ * while nobody reads, and no reader sees counters older than that.  Statistics
+ * may be read where one must not sleep: nothing on this path does.
+ *
+ * Who may call: xenbus.c, from its probe and remove.
+ */
+#define pr_fmt(fmt) "hicamp-netback: " fmt
+
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include "hv.h"
+#include "rep.h"
+
+#define SWEEP_INTERVAL	(HZ / 4)
+#define SWEEP_BATCH	16
+
+/* What "ethtool -S" shows: the port's counters, then what it holds now. */
+enum {
+	REP_QUEUED = HICAMP_NR_COUNTERS,
+	REP_BORROWED,
+	REP_RUNS,
+	REP_FRAMES,
+	REP_NR_STATS
+};
+
+#define REP_COUNTER_NAME(name) \
+	[HICAMP_CNT_##name] = #name,
+
+static const char rep_stat_names[REP_NR_STATS][ETH_GSTRING_LEN] = {
+	HICAMP_PORT_COUNTERS(REP_COUNTER_NAME)
+	[REP_QUEUED] = "queued",
+	[REP_BORROWED] = "borrowed",
+	[REP_RUNS] = "runs",
+	[REP_FRAMES] = "frames",
+};
+
+struct hicamp_rep {
+	u32 port;
+	u32 devid;
+	u16 domid;
+	spinlock_t lock;		/* stats */
+	u64 stats[REP_NR_STATS];
+};
+
+static DEFINE_XARRAY(reps);		/* struct hicamp_rep, by port id */
+
+static DEFINE_SPINLOCK(sweep_lock);
+static struct hicamp_port_info *sweep_infos;	/* sweep_lock; SWEEP_BATCH */
+static unsigned long sweep_next;		/* jiffies; sweep_lock to write */
+
+/* ---- Counters ---------------------------------------------------------- */
+
+static void rep_store(struct hicamp_rep *rep,
+		      const struct hicamp_port_info *info)
+{
+	u32 known = min_t(u32, info->nr_counters, HICAMP_NR_COUNTERS);
+	unsigned long flags;
+
+	spin_lock_irqsave(&rep->lock, flags);
+	memcpy(rep->stats, info->counters, known * sizeof(u64));
+	rep->stats[REP_QUEUED] = info->queued;
+	rep->stats[REP_BORROWED] = info->borrowed;
+	rep->stats[REP_RUNS] = info->runs;
+	rep->stats[REP_FRAMES] = info->frames;
+	spin_unlock_irqrestore(&rep->lock, flags);
+}
+
+/* Only ever tried for: who comes second takes what the cache has. */
+static void rep_sweep(void)
+{
+	struct hicamp_rep *rep;
+	u64 cursor = 0;
+	int i, nr;
+
+	if (time_before(jiffies, READ_ONCE(sweep_next)) ||
+	    !spin_trylock(&sweep_lock))
+		return;
+
+	do {
+		nr = hicamp_hv_port_query(&cursor, sweep_infos, SWEEP_BATCH);
+		for (i = 0; i < nr; i++) {
+			rep = xa_load(&reps, sweep_infos[i].port);
+			if (rep)
+				rep_store(rep, &sweep_infos[i]);
+		}
+	} while (nr == SWEEP_BATCH);
+
+	WRITE_ONCE(sweep_next, jiffies + SWEEP_INTERVAL);
+	spin_unlock(&sweep_lock);
+}
+
+static void rep_read(struct net_device *dev, u64 *stats)
+{
+	struct hicamp_rep *rep = netdev_priv(dev);
+	unsigned long flags;
+
+	rep_sweep();
+
+	spin_lock_irqsave(&rep->lock, flags);
+	memcpy(stats, rep->stats, sizeof(rep->stats));
+	spin_unlock_irqrestore(&rep->lock, flags);
+}
+
+static void rep_get_stats64(struct net_device *dev,
+			    struct rtnl_link_stats64 *to)
+{
+	u64 s[REP_NR_STATS];
+
+	rep_read(dev, s);
+
+	to->rx_packets = s[HICAMP_CNT_tx_packets];
+	to->rx_bytes = s[HICAMP_CNT_tx_bytes];
+	to->rx_errors = s[HICAMP_CNT_drop_malformed] +
+			s[HICAMP_CNT_drop_header] +
+			s[HICAMP_CNT_drop_frame] +
+			s[HICAMP_CNT_drop_spoof];
+	to->rx_dropped = s[HICAMP_CNT_drop_nomem] +
+			 s[HICAMP_CNT_drop_action] +
+			 s[HICAMP_CNT_drop_noport];
+
+	/* The core adds what rep_start_xmit dropped to tx_dropped. */
+	to->tx_packets = s[HICAMP_CNT_rx_packets];
+	to->tx_bytes = s[HICAMP_CNT_rx_bytes];
+	to->tx_dropped = s[HICAMP_CNT_drop_mtu] +
+			 s[HICAMP_CNT_drop_queue] +
+			 s[HICAMP_CNT_drop_torn] +
+			 s[HICAMP_CNT_drop_detach];
+}
+
+/* ---- ethtool ----------------------------------------------------------- */
+
+static void rep_get_drvinfo(struct net_device *dev,
+			    struct ethtool_drvinfo *info)
+{
+	strscpy(info->driver, "hicamp-netback", sizeof(info->driver));
+	strscpy(info->version, THIS_MODULE->version, sizeof(info->version));
+	strscpy(info->bus_info, dev_name(dev->dev.parent),
+		sizeof(info->bus_info));
+}
+
+static int rep_get_sset_count(struct net_device *dev, int sset)
+{
+	return sset == ETH_SS_STATS ? REP_NR_STATS : -EOPNOTSUPP;
+}
+
+static void rep_get_strings(struct net_device *dev, u32 sset, u8 *data)
+{
+	if (sset == ETH_SS_STATS)
+		memcpy(data, rep_stat_names, sizeof(rep_stat_names));
+}
+
+static void rep_get_ethtool_stats(struct net_device *dev,
+				  struct ethtool_stats *stats, u64 *data)
+{
+	rep_read(dev, data);
+}
+
+static const struct ethtool_ops rep_ethtool_ops = {
+	.get_drvinfo = rep_get_drvinfo,
+	.get_link = ethtool_op_get_link,
+	.get_sset_count = rep_get_sset_count,
+	.get_strings = rep_get_strings,
+	.get_ethtool_stats = rep_get_ethtool_stats,
+};
+
+/* ---- The netdev -------------------------------------------------------- */
+
+/*
+ * A frame sent through a representor is to be injected into its port.  The
+ * fabric carries it there once the hypervisor offers HICAMP_FEAT_FABRIC; until
+ * then there is no way, and it is dropped and counted.
+ */
+static netdev_tx_t rep_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	dev_core_stats_tx_dropped_inc(dev);
+	dev_kfree_skb_any(skb);
+	return NETDEV_TX_OK;
+}
+
+static int rep_change_mtu(struct net_device *dev, int mtu)
+{
+	struct hicamp_rep *rep = netdev_priv(dev);
+	int err;
+
+	err = hicamp_hv_port_set_mtu(rep->domid, rep->devid, mtu);
+	if (err)
+		return err;
+
+	dev->mtu = mtu;
+	return 0;
+}
+
+static const struct net_device_ops rep_netdev_ops = {
+	.ndo_start_xmit = rep_start_xmit,
+	.ndo_get_stats64 = rep_get_stats64,
+	.ndo_change_mtu = rep_change_mtu,
+	.ndo_set_mac_address = eth_mac_addr,
+	.ndo_validate_addr = eth_validate_addr,
+};
+
+struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
+				     u32 devid, u32 port, u32 mtu)
+{
+	/* As for stock vifs: an address that a bridge does not choose. */
+	static const u8 addr[ETH_ALEN] = {
+		0xfe, 0xff, 0xff, 0xff, 0xff, 0xff
+	};
+	char name[IFNAMSIZ];
+	struct net_device *dev;
+	struct hicamp_rep *rep;
+	int err;
+
+	snprintf(name, sizeof(name), "vif%u.%u", domid, devid);
+	dev = alloc_netdev(sizeof(*rep), name, NET_NAME_UNKNOWN, ether_setup);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+
+	rep = netdev_priv(dev);
+	rep->port = port;
+	rep->devid = devid;
+	rep->domid = domid;
+	spin_lock_init(&rep->lock);
+
+	SET_NETDEV_DEV(dev, parent);
+	dev->netdev_ops = &rep_netdev_ops;
+	dev->ethtool_ops = &rep_ethtool_ops;
+	dev->priv_flags |= IFF_NO_QUEUE;
+	dev->min_mtu = HICAMP_MTU_MIN;
+	dev->max_mtu = HICAMP_MTU_MAX;
+	if (mtu)
+		dev->mtu = mtu;
+	eth_hw_addr_set(dev, addr);
+	netif_carrier_off(dev);
+
+	err = xa_insert(&reps, port, rep, GFP_KERNEL);
+	if (err)
+		goto free;
+
+	err = register_netdev(dev);
+	if (err)
+		goto erase;
+
+	return dev;
+
+erase:
+	spin_lock(&sweep_lock);
+	xa_erase(&reps, port);
+	spin_unlock(&sweep_lock);
+free:
+	free_netdev(dev);
+	return ERR_PTR(err);
+}
+
+void hicamp_rep_destroy(struct net_device *dev)
+{
+	struct hicamp_rep *rep = netdev_priv(dev);
+
+	unregister_netdev(dev);
+
+	spin_lock(&sweep_lock);
+	xa_erase(&reps, rep->port);
+	spin_unlock(&sweep_lock);
+
+	free_netdev(dev);
+}
+
+int hicamp_rep_init(void)
+{
+	sweep_infos = kcalloc(SWEEP_BATCH, sizeof(*sweep_infos), GFP_KERNEL);
+	if (!sweep_infos)
+		return -ENOMEM;
+
+	sweep_next = jiffies;
+	return 0;
+}
+
+void hicamp_rep_exit(void)
+{
+	kfree(sweep_infos);
+}
