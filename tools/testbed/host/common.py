@@ -50,14 +50,18 @@ def step(what, usual):
 
 
 @contextlib.contextmanager
-def build_lock():
-    """Serialise the steps that write the shared parts of build/."""
+def build_lock(name='image'):
+    """Serialise the steps that write a shared part of build/.
+
+    "xen" guards the hypervisors, "image" everything else, so that a boot need
+    not wait for a hypervisor that is being built.
+    """
     BUILD.mkdir(exist_ok=True)
-    with open(BUILD / '.lock', 'w') as handle:
+    with open(BUILD / f'.lock-{name}', 'w') as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say('another testbed is building; waiting for it')
+            say(f'another testbed holds build/.lock-{name}; waiting for it')
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

@@ -47,7 +47,8 @@ GUEST_BINARIES = [
     '/bin/busybox', '/bin/ip', '/usr/bin/netperf', '/usr/bin/netserver',
     '/usr/bin/iperf3', '/usr/bin/socat', '/usr/bin/tcpdump',
     '/usr/sbin/ethtool', '/sbin/bridge', '/sbin/tc', '/bin/ss', '/bin/kmod',
-    '/usr/bin/xenstore-read', '/usr/bin/xenstore-ls', '/usr/bin/xenstore-write',
+    '/usr/bin/xenstore-ls', '/usr/bin/xenstore-read',
+    '/usr/bin/xenstore-write',
 ]
 
 

@@ -41,9 +41,10 @@ def test(args):
                                f'{", ".join(sorted(unknown))}')
         rows = [row for row in rows if row[0] in args.only]
     repeat = args.repeat or int(os.environ.get('REPEAT') or 1)
-    with common.build_lock():
+    with common.build_lock('xen'):
         xen.build([name for name in xen.FLAVOURS
                    if any(row[1] == name for row in rows)])
+    with common.build_lock():
         modules.build()
         image.dom0()
         image.guest()

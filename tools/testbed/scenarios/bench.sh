@@ -78,13 +78,13 @@ A=$(xl domid a)
 B=$(xl domid b)
 
 say "warming up"
-guest run a "ping -c 2 10.0.0.2; netperf -P 0 -H 10.0.0.2 -l 0.5; \
-    netperf -P 0 -H 10.0.0.2 -l 0.3 -t TCP_RR" > "$OUT/warmup.txt" 2>&1
+guest run a "ping -c 2 10.0.0.2; netperf -P 0 -H 10.0.0.2 -l 1 -- -m 65536" \
+    > "$OUT/warmup.txt" 2>&1
 for t in $TESTS; do
     measure "$NET" "$t" 10.0.0.2
 done
 if [ "${LOOPBACK:-0}" = 1 ]; then
-    guest run a "netperf -P 0 -H 127.0.0.1 -l 0.3" > /dev/null 2>&1
+    guest run a "netperf -P 0 -H 127.0.0.1 -l 1" > /dev/null 2>&1
     for t in $TESTS; do
         measure loopback "$t" 127.0.0.1
     done
