@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Commands on ports. */
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+
+#define COUNTER_NAME(name) #name,
+static const char *const counter[] = {
+    HICAMP_PORT_COUNTERS(COUNTER_NAME)
+};
+
+/* Xen may know more counters than we do, or fewer. */
+static unsigned int counters_of(const struct hicamp_port_info *p)
+{
+    return p->nr_counters < HICAMP_COUNTERS_MAX ? p->nr_counters
+                                                : HICAMP_COUNTERS_MAX;
+}
+
+#define COUNTER_TEXT 32
+static const char *counter_text(char buf[COUNTER_TEXT], unsigned int i)
+{
+    if ( i < ARRAY_SIZE(counter) )
+        return counter[i];
+    snprintf(buf, COUNTER_TEXT, "counter%u", i);
+
+    return buf;
+}
+
+static uint64_t counter_of(const struct hicamp_port_info *p, unsigned int i)
+{
+    return i < counters_of(p) ? p->counters[i] : 0;
+}
+
+static uint64_t drops_of(const struct hicamp_port_info *p)
+{
+    uint64_t sum = 0;
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(counter); i++ )
+        if ( !strncmp(counter[i], "drop_", 5) )
+            sum += counter_of(p, i);
+
+    return sum;
+}
+
+static struct port_name name_of(const struct hicamp_port_info *p)
+{
+    return (struct port_name){ .domid = p->domid, .devid = p->devid };
+}
+
+static const char *state_of(const struct hicamp_port_info *p)
+{
+    return p->flags & HICAMP_PORT_STOPPED  ? "stopped" :
+           p->flags & HICAMP_PORT_ATTACHED ? "attached" : "idle";
+}
+
+static void port_json(struct json *j, const char *key,
+                      const struct hicamp_port_info *p)
+{
+    char buf[MAC_TEXT], name[COUNTER_TEXT];
+    unsigned int i;
+
+    json_open(j, key, '{');
+    json_num(j, "port", p->port);
+    json_num(j, "domid", p->domid);
+    json_num(j, "devid", p->devid);
+    json_str(j, "mac", mac_text(buf, p->mac));
+    json_num(j, "mtu", p->mtu);
+    json_bool(j, "attached", p->flags & HICAMP_PORT_ATTACHED);
+    json_bool(j, "stopped", p->flags & HICAMP_PORT_STOPPED);
+    json_bool(j, "antispoof", p->flags & HICAMP_PORT_ANTISPOOF);
+    json_num(j, "queues", p->nr_queues);
+    json_num(j, "queued", p->queued);
+    json_num(j, "borrowed", p->borrowed);
+    json_num(j, "runs", p->runs);
+    json_num(j, "frames", p->frames);
+    json_open(j, "counters", '{');
+    for ( i = 0; i < counters_of(p); i++ )
+        json_num(j, counter_text(name, i), p->counters[i]);
+    json_close(j, '}');
+    json_close(j, '}');
+}
+
+static int parse_arg(const struct cli *cli, struct port_name *name,
+                     struct err *err)
+{
+    if ( !parse_port(cli->arg[0], name) )
+        return err_set(err, EXIT_USAGE,
+                       "port: '%.64s' is neither DOMID.DEVID nor a port id",
+                       cli->arg[0]);
+
+    return 0;
+}
+
+/* ---- list, show --------------------------------------------------------- */
+
+int cmd_port_list(struct cli *cli, struct err *err)
+{
+    static const char *const head[] = {
+        "PORT", "ID", "MAC", "MTU", "STATE", "QUEUES", "QUEUED", "BORROWED",
+        "TX-PACKETS", "TX-BYTES", "RX-PACKETS", "RX-BYTES", "DROPS",
+    };
+    const unsigned int left = 1u << 0 | 1u << 2 | 1u << 4;
+    struct ops *ops = &cli->ops;
+    struct table t;
+    size_t i;
+
+    if ( cli_connect(cli, err) || ops_read_ports(ops, err) )
+        return -1;
+
+    if ( cli->given & OPT_JSON )
+    {
+        struct json j;
+
+        json_init(&j, cli->out);
+        json_open(&j, NULL, '{');
+        json_open(&j, "ports", '[');
+        for ( i = 0; i < ops->nr_ports; i++ )
+            port_json(&j, NULL, &ops->port[i]);
+        json_close(&j, ']');
+        json_close(&j, '}');
+        json_end(&j);
+        return 0;
+    }
+
+    table_init(&t, ARRAY_SIZE(head), left);
+    for ( i = 0; i < ARRAY_SIZE(head); i++ )
+        table_cell(&t, "%s", head[i]);
+    for ( i = 0; i < ops->nr_ports; i++ )
+    {
+        const struct hicamp_port_info *p = &ops->port[i];
+        struct port_name name = name_of(p);
+        char buf[PORT_TEXT], mac[MAC_TEXT];
+
+        table_cell(&t, "%s", port_text(buf, &name));
+        table_cell(&t, "%u", p->port);
+        table_cell(&t, "%s", mac_text(mac, p->mac));
+        table_cell(&t, "%u", p->mtu);
+        table_cell(&t, "%s", state_of(p));
+        table_cell(&t, "%u", p->nr_queues);
+        table_cell(&t, "%u", p->queued);
+        table_cell(&t, "%u", p->borrowed);
+        table_cell(&t, "%" PRIu64, counter_of(p, HICAMP_CNT_tx_packets));
+        table_cell(&t, "%" PRIu64, counter_of(p, HICAMP_CNT_tx_bytes));
+        table_cell(&t, "%" PRIu64, counter_of(p, HICAMP_CNT_rx_packets));
+        table_cell(&t, "%" PRIu64, counter_of(p, HICAMP_CNT_rx_bytes));
+        table_cell(&t, "%" PRIu64, drops_of(p));
+    }
+    table_print(&t, cli->out);
+
+    return 0;
+}
+
+/* Earlier: the same port at the last report, seconds ago; or NULL. */
+static void counters_table(const struct hicamp_port_info *p,
+                           const struct hicamp_port_info *earlier,
+                           double seconds, bool all, FILE *out)
+{
+    char buf[COUNTER_TEXT];
+    struct table t;
+    unsigned int i;
+
+    table_init(&t, earlier ? 4 : 3, 1u << 0 | 1u << 1);
+    for ( i = 0; i < counters_of(p); i++ )
+    {
+        uint64_t v = p->counters[i];
+
+        if ( !v && !all )
+            continue;
+        table_cell(&t, " ");
+        table_cell(&t, "%s", counter_text(buf, i));
+        table_cell(&t, "%" PRIu64, v);
+        if ( earlier )
+            table_cell(&t, "%.1f/s",
+                       (double)(v - counter_of(earlier, i)) / seconds);
+    }
+    table_print(&t, out);
+}
+
+int cmd_port_show(struct cli *cli, struct err *err)
+{
+    const struct hicamp_port_info *p;
+    struct port_name name;
+    char buf[PORT_TEXT], mac[MAC_TEXT];
+
+    if ( parse_arg(cli, &name, err) || cli_connect(cli, err) )
+        return -1;
+    p = ops_find_port(&cli->ops, &name, err);
+    if ( !p )
+        return -1;
+
+    if ( cli->given & OPT_JSON )
+    {
+        struct json j;
+
+        json_init(&j, cli->out);
+        port_json(&j, NULL, p);
+        json_end(&j);
+        return 0;
+    }
+
+    name = name_of(p);
+    fprintf(cli->out, "port %s\n", port_text(buf, &name));
+    fprintf(cli->out, "  id         %u (index %u, generation %u)\n", p->port,
+            p->port & 0xffff, p->port >> 16);
+    fprintf(cli->out, "  mac        %s%s\n", mac_text(mac, p->mac),
+            p->flags & HICAMP_PORT_ANTISPOOF ? ", no other may send" : "");
+    fprintf(cli->out, "  mtu        %u\n", p->mtu);
+    fprintf(cli->out, "  state      %s\n", state_of(p));
+    fprintf(cli->out, "  queues     %u\n", p->nr_queues);
+    fprintf(cli->out, "  queued     %u packets wait for it\n", p->queued);
+    fprintf(cli->out, "  borrowed   %u of its packets under way\n",
+            p->borrowed);
+    fprintf(cli->out, "  issued     %u runs, %u frames (of the domain)\n",
+            p->runs, p->frames);
+    fprintf(cli->out, "  counters\n");
+    counters_table(p, NULL, 0, true, cli->out);
+
+    return 0;
+}
+
+/* ---- stats -------------------------------------------------------------- */
+
+struct report
+{
+    double when;
+    struct hicamp_port_info *port;
+    size_t nr;
+};
+
+static double now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Ids are never used twice, so an equal id is the same port. */
+static const struct hicamp_port_info *find_id(const struct report *r,
+                                              uint32_t id)
+{
+    size_t i;
+
+    for ( i = 0; i < r->nr; i++ )
+        if ( r->port[i].port == id )
+            return &r->port[i];
+
+    return NULL;
+}
+
+static void stats_json(const struct cli *cli, const struct report *r,
+                       const struct report *last)
+{
+    const struct hicamp_port_info *p, *earlier;
+    char buf[COUNTER_TEXT];
+    unsigned int c;
+    struct json j;
+    size_t i;
+
+    json_init(&j, cli->out);
+    json_open(&j, NULL, '{');
+    if ( last->port )
+        json_real(&j, "seconds", r->when - last->when);
+    json_open(&j, "ports", '[');
+    for ( i = 0; i < r->nr; i++ )
+    {
+        p = &r->port[i];
+        earlier = find_id(last, p->port);
+
+        json_open(&j, NULL, '{');
+        json_num(&j, "port", p->port);
+        json_num(&j, "domid", p->domid);
+        json_num(&j, "devid", p->devid);
+        json_open(&j, "counters", '{');
+        for ( c = 0; c < counters_of(p); c++ )
+            json_num(&j, counter_text(buf, c), p->counters[c]);
+        json_close(&j, '}');
+        if ( earlier )
+        {
+            json_open(&j, "rates", '{');
+            for ( c = 0; c < counters_of(p); c++ )
+                json_real(&j, counter_text(buf, c),
+                          (double)(p->counters[c] - counter_of(earlier, c)) /
+                          (r->when - last->when));
+            json_close(&j, '}');
+        }
+        json_close(&j, '}');
+    }
+    json_close(&j, ']');
+    json_close(&j, '}');
+    json_end(&j);
+}
+
+static void stats_text(const struct cli *cli, const struct report *r,
+                       const struct report *last)
+{
+    char buf[PORT_TEXT];
+    size_t i;
+
+    for ( i = 0; i < r->nr; i++ )
+    {
+        struct port_name name = name_of(&r->port[i]);
+
+        fprintf(cli->out, "port %s\n", port_text(buf, &name));
+        counters_table(&r->port[i], find_id(last, r->port[i].port),
+                       r->when - last->when, cli->nr_args, cli->out);
+    }
+}
+
+/* The ports that were asked for, as they are now. */
+static int take_report(struct cli *cli, const struct port_name *name,
+                       struct report *r, struct err *err)
+{
+    const struct hicamp_port_info *p = cli->ops.port;
+    size_t bytes;
+
+    if ( ops_read_ports(&cli->ops, err) )
+        return -1;
+    r->when = now();
+    r->nr = cli->ops.nr_ports;
+    p = cli->ops.port;
+
+    if ( cli->nr_args )
+    {
+        p = ops_find_port(&cli->ops, name, err);
+        if ( !p )
+            return -1;
+        r->nr = 1;
+    }
+
+    bytes = r->nr * sizeof(*p);
+    r->port = xrealloc(NULL, bytes);
+    if ( bytes )
+        memcpy(r->port, p, bytes);
+
+    return 0;
+}
+
+int cmd_port_stats(struct cli *cli, struct err *err)
+{
+    struct report last = { .port = NULL };
+    struct port_name name;
+    uint64_t round;
+    int rc = 0;
+
+    if ( (cli->given & OPT_COUNT) && !(cli->given & OPT_WATCH) )
+        return err_set(err, EXIT_USAGE,
+                       "port stats: --count needs --watch");
+    if ( (cli->nr_args && parse_arg(cli, &name, err)) ||
+         cli_connect(cli, err) )
+        return -1;
+
+    for ( round = 0; ; )
+    {
+        struct report r;
+        double fraction;
+        struct timespec ts;
+
+        rc = take_report(cli, &name, &r, err);
+        if ( rc )
+            break;
+
+        if ( cli->given & OPT_JSON )
+            stats_json(cli, &r, &last);
+        else
+        {
+            if ( round )
+                fputc('\n', cli->out);
+            stats_text(cli, &r, &last);
+        }
+        free(last.port);
+        last = r;
+
+        if ( fflush(cli->out) || !(cli->given & OPT_WATCH) ||
+             ++round == cli->count )
+            break;
+
+        ts.tv_sec = cli->watch;
+        fraction = cli->watch - ts.tv_sec;
+        ts.tv_nsec = fraction * 1e9;
+        nanosleep(&ts, NULL);
+    }
+    free(last.port);
+
+    return rc;
+}
+
+/* ---- create, destroy, set ----------------------------------------------- */
+
+/* An id becomes the pair that the operations take. */
+static int parse_pair(struct cli *cli, struct port_name *name,
+                      struct err *err)
+{
+    const struct hicamp_port_info *p;
+
+    if ( parse_arg(cli, name, err) || cli_connect(cli, err) )
+        return -1;
+
+    if ( name->by_id )
+    {
+        p = ops_find_port(&cli->ops, name, err);
+        if ( !p )
+            return -1;
+        *name = name_of(p);
+    }
+
+    return 0;
+}
+
+int cmd_port_create(struct cli *cli, struct err *err)
+{
+    struct hicamp_port_create create = { .mtu = cli->mtu };
+    struct port_name name;
+    char buf[PORT_TEXT];
+
+    if ( parse_arg(cli, &name, err) )
+        return -1;
+    if ( name.by_id )
+        return err_set(err, EXIT_USAGE,
+                       "port create: '%.64s' is not DOMID.DEVID",
+                       cli->arg[0]);
+    if ( (cli->given & OPT_ANTISPOOF) && !(cli->given & OPT_MAC) )
+        return err_set(err, EXIT_USAGE,
+                       "port create: --antispoof needs --mac");
+
+    create.domid = name.domid;
+    create.devid = name.devid;
+    memcpy(create.mac, cli->mac, sizeof(create.mac));
+    if ( cli->given & OPT_ANTISPOOF )
+        create.flags = HICAMP_PORT_ANTISPOOF;
+
+    port_text(buf, &name);
+    if ( cli_connect(cli, err) ||
+         ops_call(&cli->ops, HICAMP_OP_port_create, &create, sizeof(create),
+                  buf, err) )
+        return -1;
+
+    if ( cli->given & OPT_JSON )
+    {
+        struct json j;
+
+        json_init(&j, cli->out);
+        json_open(&j, NULL, '{');
+        json_num(&j, "port", create.port);
+        json_num(&j, "domid", create.domid);
+        json_num(&j, "devid", create.devid);
+        json_close(&j, '}');
+        json_end(&j);
+    }
+    else
+        fprintf(cli->out, "port %s has id %u\n", buf, create.port);
+
+    return 0;
+}
+
+/* Nothing to tell but that it was done. */
+static void done_json(const struct cli *cli, const struct port_name *name)
+{
+    struct json j;
+
+    if ( !(cli->given & OPT_JSON) )
+        return;
+
+    json_init(&j, cli->out);
+    json_open(&j, NULL, '{');
+    json_num(&j, "domid", name->domid);
+    json_num(&j, "devid", name->devid);
+    json_close(&j, '}');
+    json_end(&j);
+}
+
+int cmd_port_destroy(struct cli *cli, struct err *err)
+{
+    struct hicamp_port_id id = { .pad = 0 };
+    struct port_name name;
+    char buf[PORT_TEXT];
+
+    if ( parse_pair(cli, &name, err) )
+        return -1;
+
+    id.domid = name.domid;
+    id.devid = name.devid;
+    if ( ops_call(&cli->ops, HICAMP_OP_port_destroy, &id, sizeof(id),
+                  port_text(buf, &name), err) )
+        return -1;
+    done_json(cli, &name);
+
+    return 0;
+}
+
+int cmd_port_set(struct cli *cli, struct err *err)
+{
+    struct hicamp_port_set set = { .mtu = cli->mtu };
+    const unsigned int both = OPT_ANTISPOOF | OPT_NO_ANTISPOOF;
+    struct port_name name;
+    char buf[PORT_TEXT];
+
+    if ( (cli->given & both) == both )
+        return err_set(err, EXIT_USAGE,
+                       "port set: --antispoof and --no-antispoof");
+    if ( cli->given & OPT_MAC )
+        set.which |= HICAMP_PORT_SET_MAC;
+    if ( cli->given & OPT_MTU )
+        set.which |= HICAMP_PORT_SET_MTU;
+    if ( cli->given & both )
+        set.which |= HICAMP_PORT_SET_FLAGS;
+    if ( !set.which )
+        return err_set(err, EXIT_USAGE,
+                       "port set: nothing to set: --mac, --mtu, "
+                       "--antispoof or --no-antispoof");
+    if ( parse_pair(cli, &name, err) )
+        return -1;
+
+    set.domid = name.domid;
+    set.devid = name.devid;
+    memcpy(set.mac, cli->mac, sizeof(set.mac));
+    if ( cli->given & OPT_ANTISPOOF )
+        set.flags = HICAMP_PORT_ANTISPOOF;
+    if ( ops_call(&cli->ops, HICAMP_OP_port_set, &set, sizeof(set),
+                  port_text(buf, &name), err) )
+        return -1;
+    done_json(cli, &name);
+
+    return 0;
+}

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tool as its users see it: words in; output, errors, exit code, and what
+ * the (fake) hypervisor then holds.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../cli.h"
+#include "fake.h"
+#include "test.h"
+
+static unsigned long passed, failed;
+
+void check(bool good, const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+
+    if ( good )
+    {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("%s:%d: ", file, line);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    putchar('\n');
+}
+
+/* What the last run() printed. */
+static char *out, *errors;
+
+/* Words after the program's name, NULL at the end. */
+static int run(const char *first, ...)
+{
+    char *argv[16] = { (char *)"hicampctl" };
+    const char *word;
+    size_t size;
+    FILE *o, *e;
+    int argc = 1, rc;
+    va_list ap;
+
+    va_start(ap, first);
+    for ( word = first; word; word = va_arg(ap, const char *) )
+        argv[argc++] = (char *)word;
+    va_end(ap);
+
+    free(out);
+    free(errors);
+    o = open_memstream(&out, &size);
+    e = open_memstream(&errors, &size);
+    rc = cli_main(argc, argv, o, e);
+    fclose(o);
+    fclose(e);
+
+    CHECK(!fake.opened, "%s: the hypervisor was left open", first);
+    CHECK(!fake_buffers(), "%s: hypercall buffers leak", first);
+    CHECK(!rc == !*errors, "%s: exit %d, but said '%s'", first, rc, errors);
+
+    return rc;
+}
+
+#define RUN(...) run(__VA_ARGS__, NULL)
+#define GOOD(...) CHECK(RUN(__VA_ARGS__) == 0, "%s", errors)
+/* Fails with this code, and says this and no more. */
+#define BAD(code, text, ...) \
+    do { \
+        int rc_ = RUN(__VA_ARGS__); \
+        CHECK(rc_ == (code) && !strcmp(errors, "hicampctl: " text "\n"), \
+              "exit %d: %s", rc_, errors); \
+    } while ( 0 )
+
+static void is_json(const char *what)
+{
+    FILE *py = popen("python3 -m json.tool >/dev/null", "w");
+
+    fputs(out, py);
+    CHECK(pclose(py) == 0, "%s is not JSON: %s", what, out);
+}
+
+static bool says(const char *text)
+{
+    return strstr(out, text);
+}
+
+static void wrong_words_exit_2_and_need_no_hypervisor(void)
+{
+    fake_reset();
+    fake.open_error = "nobody may look";
+
+    CHECK(run(NULL) == 2, "%s", errors);
+    BAD(2, "'foo' is not a command (try --help)", "foo");
+    BAD(2, "port: what about it? (try port --help)", "port");
+    BAD(2, "'port foo' is not a command (try port --help)", "port", "foo");
+    BAD(2, "info: 'x' is one argument too many", "info", "x");
+    BAD(2, "port show: an argument is missing: PORT", "port", "show");
+    BAD(2, "'--foo' is not an option, or takes no value", "info", "--foo");
+    BAD(2, "--mac: needs a value", "port", "create", "1.0", "--mac");
+    BAD(2, "--mac: '1' is not a MAC address", "port", "create", "1.0",
+        "--mac", "1");
+    BAD(2, "--mac: 'ff:ff:ff:ff:ff:ff' is a group address", "port", "create",
+        "1.0", "--mac", "ff:ff:ff:ff:ff:ff");
+    BAD(2, "--mtu: '67' is not 0 (no limit) or a number from 68 to 65521",
+        "port", "create", "1.0", "--mtu", "67");
+    BAD(2, "port create: --antispoof needs --mac", "port", "create", "1.0",
+        "--antispoof");
+    BAD(2, "port create: '65537' is not DOMID.DEVID", "port", "create",
+        "65537");
+    BAD(2, "port: 'x' is neither DOMID.DEVID nor a port id", "port", "show",
+        "x");
+    BAD(2, "port list: --mac does not belong here", "port", "list", "--mac",
+        "00:16:3e:00:00:01");
+    BAD(2, "port stats: --count needs --watch", "port", "stats", "--count",
+        "2");
+    BAD(2, "--watch: 'nan' is not a number of seconds from 0.001 to 86400",
+        "port", "stats", "--watch", "nan");
+    BAD(2, "port set: nothing to set: --mac, --mtu, --antispoof or "
+        "--no-antispoof", "port", "set", "1.0");
+    BAD(2, "admin set: 'x' is not a domain id", "admin", "set", "x");
+    BAD(2, "admin set: '1.2' is not a domain id", "admin", "set", "1.2");
+    BAD(2, "flow add: needs MATCH and ACTIONS, or --batch FILE", "flow",
+        "add", "any");
+    BAD(2, "flow: eth_dst: '00:zz' is not a MAC address", "flow", "add",
+        "in_port=1.0,eth_dst=00:zz", "drop");
+    BAD(2, "flow: 'forward' is not an action (output=PORT, drop, upcall)",
+        "flow", "add", "in_port=1.0", "forward");
+    BAD(2, "--cookie: '-1' is not a number of 64 bits", "flow", "add", "any",
+        "drop", "--cookie", "-1");
+    /* Fine words, and now the hypervisor is looked for. */
+    BAD(1, "nobody may look", "flow", "add", "in_port=1.0", "drop");
+}
+
+static void every_command_has_help(void)
+{
+    fake_reset();
+    fake.open_error = "nobody may look";
+
+    GOOD("--help");
+    CHECK(says("port create DOMID.DEVID") && says("flow dump"), "%s", out);
+    GOOD("port", "create", "--help");
+    CHECK(says("usage: hicampctl port create") && !says("flow"), "%s", out);
+    GOOD("--help", "flow", "add");
+    CHECK(says("MATCH is") && says("--batch FILE"), "%s", out);
+    GOOD("port", "--help");
+    CHECK(says("port destroy") && !says("flow dump"), "%s", out);
+    GOOD("--version");
+    CHECK(says("hicampctl ") && says("interface version 1"), "%s", out);
+}
+
+static void hypervisor_errors_exit_1_with_a_sentence(void)
+{
+    fake_reset();
+    fake_ports(2);
+
+    BAD(1, "no port 3.0", "port", "show", "3.0");
+    BAD(1, "no port 77", "port", "show", "77");
+    BAD(1, "no port 3.0", "port", "destroy", "3.0");
+    BAD(1, "no port 3.0", "port", "set", "3.0", "--mtu", "0");
+    BAD(1, "no port 3.0", "port", "stats", "3.0");
+    BAD(1, "port 1.0 exists already", "port", "create", "1.0");
+    BAD(1, "port 2000.0: no such domain, or it is dying", "port", "create",
+        "2000.0");
+    BAD(1, "no domain 2000", "admin", "set", "2000");
+    BAD(1, "flow: output: no port 3.0", "flow", "add", "any", "output=3.0");
+    BAD(1, "a port that the flow names does not exist", "flow", "add", "any",
+        "output=99");
+    BAD(1, "no flow with this match", "flow", "del", "ip");
+    BAD(1, "no file: No such file or directory", "flow", "add", "--batch",
+        "no file");
+
+    fake.fail_error = EPERM;
+    fake.fail_cmd = HICAMP_OP_info;
+    BAD(1, "info: not permitted: this domain is neither the control domain "
+        "nor the switch administrator, or XSM refuses", "info");
+    fake.fail_cmd = HICAMP_OP_flow_dump;
+    CHECK(RUN("flow", "dump", "--json") == 1, "%s", errors);
+    is_json("what was dumped until an error");
+    fake.fail_error = ENOMEM;
+    fake.fail_cmd = HICAMP_OP_flow_flush;
+    BAD(1, "flow flush: the hypervisor is short of memory", "flow", "flush");
+    fake.fail_error = EIO;
+    BAD(1, "flow flush: Input/output error", "flow", "flush");
+    fake.fail_error = ENOSYS;
+    fake.fail_cmd = HICAMP_OP_version;
+    BAD(1, "this hypervisor has no hicamp: built without CONFIG_HICAMP or "
+        "booted without hicamp=on (or this is not a 64-bit PV domain)",
+        "info");
+
+    fake.fail_error = 0;
+    fake.version = 2;
+    BAD(1, "this hypervisor speaks version 2 of the hicamp interface, this "
+        "tool version 1", "info");
+}
+
+static void output_that_cannot_be_written_is_an_error(void)
+{
+    char *argv[] = { (char *)"hicampctl", (char *)"info" };
+    FILE *full = fopen("/dev/full", "w"), *e;
+    size_t size;
+
+    fake_reset();
+    free(errors);
+    e = open_memstream(&errors, &size);
+    CHECK(cli_main(2, argv, full, e) == 1, "exit code");
+    fclose(e);
+    CHECK(strstr(errors, "writing the output failed"), "%s", errors);
+    fclose(full);
+}
+
+static void info_tells_limits_and_use(void)
+{
+    fake_reset();
+    fake_ports(3);
+    fake.features |= 1ull << 40;
+
+    GOOD("info");
+    CHECK(says("tx_ref tx_frame feature40") && says("0.5 MiB") &&
+          says("64.0 MiB") && says("ports          3 of 4096"), "%s", out);
+    GOOD("info", "--json");
+    is_json("info");
+    CHECK(says("\"features\":[\"tx_ref\",\"tx_frame\",\"feature40\"]") &&
+          says("\"used_mib\":0.500") && says("\"ports\":3") &&
+          says("\"upcalls\":5"), "%s", out);
+
+    GOOD("admin", "set", "7");
+    CHECK(fake.admin == 7, "admin");
+}
+
+static void ports_are_made_changed_and_destroyed(void)
+{
+    static const uint8_t mac[6] = { 0, 0x16, 0x3e, 1, 2, 3 };
+
+    fake_reset();
+    GOOD("port", "create", "5.1", "--mac", "00:16:3e:01:02:03", "--mtu",
+         "1500", "--antispoof");
+    CHECK(says("port 5.1 has id 65537"), "%s", out);
+    CHECK(fake.port[0].mtu == 1500 && !memcmp(fake.port[0].mac, mac, 6) &&
+          fake.port[0].flags == HICAMP_PORT_ANTISPOOF, "created");
+    GOOD("port", "set", "5.1", "--mtu", "9000");
+    CHECK(fake.port[0].mtu == 9000 && fake.port[0].flags, "mtu alone");
+    GOOD("port", "set", "65537", "--no-antispoof", "--json");
+    is_json("port set");
+    CHECK(!fake.port[0].flags && fake.port[0].mtu == 9000, "flags alone");
+    GOOD("--json", "port", "create", "6.0");
+    is_json("port create");
+    CHECK(says("\"port\":65538"), "%s", out);
+    GOOD("port", "destroy", "65537");
+    CHECK(fake.nr_ports == 1 && fake.port[0].domid == 6, "destroyed");
+}
+
+static void ports_are_listed_in_many_batches(void)
+{
+    const char *p;
+    unsigned int lines = 0;
+
+    fake_reset();
+    GOOD("port", "list", "--json");
+    CHECK(!strcmp(out, "{\"ports\":[]}\n"), "%s", out);
+
+    /* Two full batches: the third must come, and be empty. */
+    fake_ports(128);
+    fake.port[1].flags = HICAMP_PORT_ATTACHED;
+    fake.port[2].flags = HICAMP_PORT_ATTACHED | HICAMP_PORT_STOPPED;
+    fake.calls[HICAMP_OP_port_query] = 0;
+    GOOD("port", "list");
+    CHECK(fake.calls[HICAMP_OP_port_query] == 3, "calls");
+    for ( p = out; (p = strchr(p, '\n')); p++ )
+        lines++;
+    CHECK(lines == 129 && says("stopped") && says("128.0"), "%u: %s", lines,
+          out);
+    CHECK(!says(" \n"), "blanks at the end of a line");
+
+    GOOD("port", "list", "--json");
+    is_json("port list");
+    CHECK(says("\"domid\":2,\"devid\":0,\"mac\":\"00:16:3e:00:00:01\","
+               "\"mtu\":65521,\"attached\":true,\"stopped\":false"),
+          "%s", out);
+
+    GOOD("port", "show", "2.0");
+    CHECK(says("tx_packets") && says("attached"), "%s", out);
+    GOOD("port", "show", "65538", "--json");
+    is_json("port show");
+}
+
+static void counters_of_other_versions_are_shown(void)
+{
+    fake_reset();
+    fake_ports(1);
+    fake.nr_counters = HICAMP_NR_COUNTERS + 2;
+    GOOD("port", "list", "--json");
+    CHECK(says("\"space_revoked\":") && says("\"counter28\":1028") &&
+          says("\"counter29\":") && !says("counter30"), "%s", out);
+    fake.nr_counters = 1000;
+    GOOD("port", "stats", "--json");
+    is_json("port stats");
+    CHECK(says("\"counter63\":") && !says("counter64"), "%s", out);
+    fake.nr_counters = 3;
+    GOOD("port", "show", "1.0");
+    CHECK(says("rx_packets") && !says("rx_bytes"), "%s", out);
+}
+
+static void watching_gives_rates(void)
+{
+    fake_reset();
+    fake_ports(2);
+    GOOD("port", "stats");
+    CHECK(says("port 1.0") && says("port 2.0") && !says("/s"), "%s", out);
+    GOOD("port", "stats", "1.0", "--watch", "0.01", "--count", "2");
+    CHECK(says("0.0/s") && !says("port 2.0"), "%s", out);
+    GOOD("port", "stats", "--watch", "0.01", "--count", "3", "--json");
+    CHECK(strchr(out, '\n') && says("\"rates\":"), "%s", out);
+    *strchr(out, '\n') = '\0';
+    is_json("the first report");
+}
+
+static void flows_are_added_dumped_and_deleted(void)
+{
+    fake_reset();
+    fake_ports(3);
+
+    GOOD("flow", "add", "in_port=1.0,tcp,ip_dst=10.0.0.0/8,l4_dst=80",
+         "output=2.0,output=3.0,upcall", "--cookie", "0x17");
+    GOOD("flow", "add", "any", "drop");
+    fake.calls[HICAMP_OP_port_query] = 0;
+    GOOD("flow", "dump");
+    CHECK(!strcmp(out, "in_port=1.0,eth_type=ip,ip_dst=10.0.0.0/8,"
+                  "ip_proto=tcp,l4_dst=80 output=2.0,output=3.0,upcall "
+                  "cookie=0x17 # packets=0 bytes=0 used=never\n"
+                  "any drop cookie=0x0 # packets=3 bytes=300 used=never\n"),
+          "%s", out);
+    CHECK(fake.calls[HICAMP_OP_port_query] == 1, "one port query");
+
+    fake.used_ns = 1500000000;
+    GOOD("flow", "dump", "--json");
+    is_json("flow dump");
+    CHECK(says("\"l4_dst\":\"80\"") && says("\"cookie\":\"0x17\"") &&
+          says("\"used_ns\":1500000000"), "%s", out);
+
+    BAD(1, "a flow with this match exists (--replace replaces it)", "flow",
+        "add", "any", "upcall");
+    GOOD("flow", "add", "any", "upcall", "--replace");
+    CHECK(fake.nr_flows == 2 &&
+          fake.flow[1].actions[0] == HICAMP_ACT_UPCALL, "replaced");
+    BAD(1, "a port that the flow names does not exist", "flow", "add", "any",
+        "output=99", "--replace");
+
+    GOOD("flow", "del", "l4_dst=80,in_port=65537,tcp,ip_dst=10.0.0.0/8");
+    CHECK(fake.nr_flows == 1, "deleted");
+    GOOD("flow", "del", "");
+    CHECK(fake.nr_flows == 0, "deleted all");
+    GOOD("flow", "add", "any", "drop", "--json");
+    is_json("flow add");
+    GOOD("flow", "flush", "--json");
+    is_json("flow flush");
+    CHECK(fake.nr_flows == 0, "flushed");
+}
+
+/* A file of nr flows of 1.0, to 2.0 and 3.0, and more lines. */
+static const char *batch_file(unsigned int nr, const char *more)
+{
+    static char path[] = "/tmp/hicampctl-test-XXXXXX";
+    static int fd = -1;
+    unsigned int i;
+    FILE *f;
+
+    if ( fd < 0 )
+        fd = mkstemp(path);
+    f = fopen(path, "w");
+    fprintf(f, "# flows\n\n");
+    for ( i = 0; i < nr; i++ )
+        fprintf(f, "  in_port=1.0,tcp,l4_dst=%u\toutput=%u.0 # %u\n", i,
+                2 + i % 2, i);
+    fputs(more, f);
+    fclose(f);
+
+    return path;
+}
+
+static void a_batch_takes_few_calls(void)
+{
+    const char *path = batch_file(10000, "arp upcall cookie=5");
+
+    fake_reset();
+    fake_ports(3);
+    GOOD("flow", "add", "--batch", path, "--json", "--cookie", "9");
+    CHECK(!strcmp(out, "{\"added\":10001}\n"), "%s", out);
+    CHECK(fake.nr_flows == 10001, "%u flows", fake.nr_flows);
+    CHECK(fake.calls[HICAMP_OP_flow_update] <= 25, "%u calls",
+          fake.calls[HICAMP_OP_flow_update]);
+    CHECK(fake.calls[HICAMP_OP_port_query] == 1, "one port query");
+    CHECK(fake.flow[0].flow.cookie == 9 && fake.flow[10000].flow.cookie == 5,
+          "cookies");
+
+    /* Again, replacing all: nearly as few. */
+    fake.calls[HICAMP_OP_flow_update] = 0;
+    GOOD("flow", "add", "--batch", path, "--replace");
+    CHECK(fake.nr_flows == 10001, "%u flows", fake.nr_flows);
+    CHECK(fake.calls[HICAMP_OP_flow_update] <= 26, "%u calls",
+          fake.calls[HICAMP_OP_flow_update]);
+
+    /* Half of them there. */
+    GOOD("flow", "flush");
+    GOOD("flow", "add", "in_port=1.0,tcp,l4_dst=7", "drop");
+    GOOD("flow", "add", "in_port=1.0,tcp,l4_dst=700", "drop");
+    GOOD("flow", "add", "--batch", path, "--replace");
+    CHECK(fake.nr_flows == 10001, "%u flows", fake.nr_flows);
+    CHECK(fake.flow[0].actions[0] == HICAMP_ACT_OUTPUT, "replaced");
+}
+
+static void a_dump_can_be_loaded_again(void)
+{
+    const char *path = batch_file(1000, "arp upcall cookie=5\nany drop\n");
+    char *first;
+    FILE *f;
+
+    fake_reset();
+    fake_ports(3);
+    GOOD("flow", "add", "--batch", path);
+    GOOD("flow", "dump");
+    first = strdup(out);
+    f = fopen(path, "w");
+    fputs(first, f);
+    fclose(f);
+    GOOD("flow", "flush");
+    GOOD("flow", "add", "--batch", path);
+    GOOD("flow", "dump");
+    CHECK(!strcmp(first, out), "another dump");
+    free(first);
+}
+
+static void a_batch_with_an_error_sends_nothing(void)
+{
+    const char *path = batch_file(3, "ip ip_src\n");
+    char text[256];
+
+    fake_reset();
+    fake_ports(3);
+    CHECK(RUN("flow", "add", "--batch", path) == 2, "%s", errors);
+    snprintf(text, sizeof(text), "hicampctl: %s:6: flow: 'ip_src' is not an "
+             "action (output=PORT, drop, upcall)\n", path);
+    CHECK(!strcmp(errors, text), "%s", errors);
+    CHECK(!fake.nr_flows && !fake.calls[HICAMP_OP_version], "sent");
+
+    batch_file(0, "ip\n");
+    CHECK(RUN("flow", "add", "--batch", path) == 2 &&
+          strstr(errors, ":3: flow: no actions"), "%s", errors);
+    batch_file(0, "ip drop now\n");
+    CHECK(RUN("flow", "add", "--batch", path) == 2 &&
+          strstr(errors, ":3: flow: 'now': only cookie=N"), "%s", errors);
+    batch_file(0, "");
+    GOOD("flow", "add", "--batch", path);
+    CHECK(RUN("flow", "add", "any", "drop", "--batch", path) == 2, "both");
+}
+
+static void a_batch_that_xen_refuses_says_how_far_it_came(void)
+{
+    const char *path = batch_file(1000, "");
+
+    fake_reset();
+    fake_ports(3);
+    fake.flows_max = 700;
+    CHECK(RUN("flow", "add", "--batch", path) == 1, "%s", errors);
+    CHECK(strstr(errors, "700 flows were added before an error: ") &&
+          strstr(errors, ":703: the table is full"), "%s", errors);
+    CHECK(fake.nr_flows == 700, "flows");
+    unlink(path);
+}
+
+int main(void)
+{
+    test_text();
+    wrong_words_exit_2_and_need_no_hypervisor();
+    every_command_has_help();
+    hypervisor_errors_exit_1_with_a_sentence();
+    output_that_cannot_be_written_is_an_error();
+    info_tells_limits_and_use();
+    ports_are_made_changed_and_destroyed();
+    ports_are_listed_in_many_batches();
+    counters_of_other_versions_are_shown();
+    watching_gives_rates();
+    flows_are_added_dumped_and_deleted();
+    a_batch_takes_few_calls();
+    a_dump_can_be_loaded_again();
+    a_batch_with_an_error_sends_nothing();
+    a_batch_that_xen_refuses_says_how_far_it_came();
+
+    free(out);
+    free(errors);
+    free(fake.flow);
+    printf("%lu passed, %lu failed\n", passed, failed);
+
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tests share: one counter, one way to complain. */
+#ifndef HICAMPCTL_TEST_H
+#define HICAMPCTL_TEST_H
+
+#include <stdbool.h>
+
+void check(bool good, const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#define CHECK(cond, ...) check(cond, __FILE__, __LINE__, __VA_ARGS__)
+
+/* test_text.c: no hypervisor needed. */
+void test_text(void);
+
+#endif
