@@ -36,6 +36,7 @@
 #define HICAMP_LEN_MAX          65535 /* bytes of one packet, all headers    */
 #define HICAMP_QUEUES_MAX       8    /* queues of one port                   */
 #define HICAMP_ORDER_MAX        4    /* a run is 2^order pages               */
+#define HICAMP_FILL_MIN         2048 /* bytes of a receive buffer            */
 #define HICAMP_RING_MIN         64   /* entries of any ring, power of two    */
 #define HICAMP_RING_MAX         4096
 #define HICAMP_ACTIONS_MAX      4096 /* bytes of one flow's action list      */
@@ -184,7 +185,9 @@ struct hicamp_ring_ctrl {
  * must equal inline_len and the lengths of the extents.  Slots are free again
  * when tx_cons has passed them; the frames that extents name are free when the
  * completion with the packet's id has come.  A packet without extents has no
- * completion.  Ids of packets under way should differ (they are the guest's
+ * completion.  A packet whose slots cannot be told (inline_len, nr_extents, or
+ * more slots than tx_prod covers) is dropped with all that stands behind it.
+ * Ids of packets under way should differ (they are the guest's
  * own affair: Xen only returns them).
  *
  * At most as many packets with extents can be under way as the comp ring has
@@ -227,7 +230,8 @@ struct hicamp_pkt {
 struct hicamp_extent {
     uint64_t name;          /* by type: frame, reference or segment id;
                              * rx: the fill entry's id */
-    uint32_t offset;        /* bytes, into what name names */
+    uint32_t offset;        /* bytes, into what name names; rx: 0, the
+                             * buffer is filled from its beginning */
     uint16_t len;           /* bytes, not 0 */
     uint16_t type;          /* HICAMP_EXT_* */
 };
@@ -248,11 +252,14 @@ struct hicamp_slot {
     uint8_t  bytes[HICAMP_SLOT_BYTES];
 };
 
-/* A buffer to receive into: len bytes at offset of a read-write reference. */
+/*
+ * A buffer to receive into: len bytes at offset of a read-write reference.  An
+ * entry that names anything else is skipped, and counted (bad_fill).
+ */
 struct hicamp_fill {
     uint32_t ref;
     uint32_t offset;
-    uint32_t len;           /* not 0 */
+    uint32_t len;           /* at least HICAMP_FILL_MIN */
     uint32_t id;            /* the guest's own, returned with the packet */
 };
 
@@ -296,10 +303,10 @@ struct hicamp_comp {
  *   -EBUSY       attached already
  *   -ENOMEM      Xen is short of memory
  *   -EINVAL      ring sizes, number of queues or frames; a frame that is not
- *                plain writable memory of the caller, or named twice; an index
- *                that is not zero
+ *                plain writable memory of the caller; an index that is not
+ *                zero
  *   -ENOSPC      no event channel is free
- *   -ESHUTDOWN   the domain is dying
+ *   -ESRCH       the domain is dying
  */
 struct hicamp_queue {
     uint32_t tx_slots;      /* sizes: powers of two, HICAMP_RING_MIN to _MAX */

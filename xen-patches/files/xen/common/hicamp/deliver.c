@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Deliver.  Here live a queue's waiting line and the one copy from the
+ * sender's frames into the receiver's buffers.
+ *
+ * Producers put packets in line under wait_lock; the one consumer, who holds
+ * rx_lock, takes them out without it.  rx_lock is only ever tried: who does
+ * not get it leaves a note (rx_again) that the holder finds after it has let
+ * go, so no packet is left behind.
+ *
+ * Invariant: fill entries are consumed, and rx slots produced, only for
+ * packets that were copied whole.  A packet that cannot be finished now stays
+ * first in line.
+ */
+
+#include "deliver.h"
+#include "ring.h"
+#include "snapshot.h"
+
+/* Rx slots that the largest packet can take. */
+#define RX_SLOTS_MAX    HICAMP_PKT_SLOTS_MAX
+
+enum outcome {
+    DELIVERED,
+    DROPPED,        /* torn: the packet is done with, nothing was consumed */
+    STALLED,        /* no buffer, or no room: the packet stays */
+};
+
+/* Where one packet's payload goes. */
+struct sink {
+    struct queue *q;
+    uint32_t fill_cons;         /* next entry to read */
+    uint32_t fill_left;         /* entries that the guest has produced */
+    uint32_t fill_commit;       /* consumed if the packet is not delivered */
+    struct space_entry *entry;  /* run being filled, in use by us, or NULL */
+    uint32_t offset, room;      /* in that run */
+    unsigned int nr;
+    struct hicamp_extent ext[HICAMP_EXTENTS_MAX];
+};
+
+bool deliver_enqueue(struct queue *q, plid_t plid, bool *gone)
+{
+    bool done = false;
+
+    *gone = false;
+
+    spin_lock(&q->wait_lock);
+
+    if ( q->wait_closed )
+        *gone = true;
+    else if ( line_meta(plid)->mtu > read_atomic(&q->port->mtu) )
+        q->cnt[CNT(drop_mtu)]++;
+    else if ( q->wait_tail - read_atomic(&q->wait_head) >= WAIT_SLOTS ||
+              !packet_output(plid) )
+        q->cnt[CNT(drop_queue)]++;
+    else
+    {
+        q->wait[q->wait_tail % WAIT_SLOTS] = plid;
+        ring_publish(&q->wait_tail, q->wait_tail + 1);
+        done = true;
+    }
+
+    spin_unlock(&q->wait_lock);
+
+    return done;
+}
+
+/* Copy bytes between runs, page by page. */
+static void copy_run(struct domain *d, uint64_t dst, uint32_t dst_off,
+                     uint64_t src, uint32_t src_off, uint32_t bytes)
+{
+    while ( bytes )
+    {
+        mfn_t dst_mfn = _mfn(dst + (dst_off >> PAGE_SHIFT));
+        uint32_t to = dst_off & ~PAGE_MASK, from = src_off & ~PAGE_MASK;
+        uint32_t n = min(bytes, (uint32_t)PAGE_SIZE - max(to, from));
+        void *d_va = map_domain_page(dst_mfn);
+        const void *s_va = map_domain_page(_mfn(src + (src_off >> PAGE_SHIFT)));
+
+        memcpy(d_va + to, s_va + from, n);
+        unmap_domain_page(s_va);
+        unmap_domain_page(d_va);
+        if ( unlikely(paging_mode_log_dirty(d)) )
+            paging_mark_dirty(d, dst_mfn);
+
+        dst_off += n;
+        src_off += n;
+        bytes -= n;
+    }
+}
+
+/* Leave the buffer that is being filled. */
+static void sink_close(struct sink *s)
+{
+    if ( s->entry )
+        space_unuse(s->entry);
+    s->entry = NULL;
+}
+
+/* Go on to the guest's next buffer.  False: there is none. */
+static bool sink_next(struct sink *s)
+{
+    struct queue *q = s->q;
+
+    sink_close(s);
+
+    while ( s->fill_left )
+    {
+        struct hicamp_fill f;
+
+        memcpy(&f, &q->fill[s->fill_cons & (q->fill_size - 1)], sizeof(f));
+        barrier();
+        s->fill_cons++;
+        s->fill_left--;
+
+        if ( likely(f.len >= HICAMP_FILL_MIN) )
+            s->entry = space_use(q->port->hd, f.ref, f.offset, f.len,
+                                 HICAMP_RUN_RW);
+        if ( likely(s->entry) )
+        {
+            s->offset = f.offset;
+            s->room = f.len;
+            s->ext[s->nr].name = f.id;
+            s->ext[s->nr].offset = 0;
+            s->ext[s->nr].len = 0;
+            s->ext[s->nr].type = HICAMP_EXT_FILL;
+            s->nr++;
+            return true;
+        }
+
+        q->cnt[CNT(bad_fill)]++;
+        if ( !s->nr )
+            s->fill_commit = s->fill_cons;
+    }
+
+    return false;
+}
+
+/* Copy one stretch of payload into the guest's buffers. */
+static bool sink_write(struct sink *s, uint64_t mfn, uint32_t offset,
+                       uint32_t bytes)
+{
+    while ( bytes )
+    {
+        uint32_t n;
+
+        if ( !s->room && !sink_next(s) )
+            return false;
+
+        /* An extent's length has 16 bits, a run of order 4 one byte more. */
+        n = min(min(bytes, s->room), 0xffffu - s->ext[s->nr - 1].len);
+        copy_run(s->q->port->hd->d, s->entry->mfn, s->offset, mfn, offset, n);
+        s->offset += n;
+        s->room -= n;
+        s->ext[s->nr - 1].len += n;
+        if ( s->ext[s->nr - 1].len == 0xffff )
+            s->room = 0;
+        offset += n;
+        bytes -= n;
+    }
+
+    return true;
+}
+
+static enum outcome copy_extents(struct sink *s, plid_t plid,
+                                 const struct packet *pkt)
+{
+    unsigned int i;
+
+    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
+    {
+        const struct hicamp_extent *e = packet_extent(plid, i);
+        const struct port *sender;
+        struct space_entry *entry;
+        bool done;
+
+        if ( e->type == HICAMP_EXT_FRAME )
+        {
+            if ( !sink_write(s, e->name, e->offset, e->len) )
+                return STALLED;
+            continue;
+        }
+
+        sender = port_by_id(line_meta(plid)->port);
+        entry = sender ? space_use(sender->hd, e->name, e->offset, e->len, 0)
+                       : NULL;
+        if ( !entry )
+            return DROPPED;
+
+        done = sink_write(s, entry->mfn, e->offset, e->len);
+        space_unuse(entry);
+        if ( !done )
+            return STALLED;
+    }
+
+    return DELIVERED;
+}
+
+static enum outcome copy_payload(struct sink *s, plid_t plid,
+                                 const struct packet *pkt)
+{
+    enum outcome rc;
+
+    if ( !pkt->hdr.nr_extents )
+        return DELIVERED;
+
+    if ( !packet_use(plid) )
+        return DROPPED;
+
+    rc = copy_extents(s, plid, pkt);
+    sink_close(s);
+    packet_unuse(plid);
+
+    return rc;
+}
+
+/* Write metadata, headers and extents into rx slots, and move on. */
+static void put_slots(struct queue *q, const struct packet *pkt,
+                      const struct sink *s)
+{
+    unsigned int i, n, left = pkt->hdr.inline_len, done;
+    struct hicamp_slot *slot = slot_at(q->rx, q->rx_size, q->rx_prod++);
+    struct hicamp_pkt hdr = pkt->hdr;
+
+    hdr.nr_extents = s->nr;
+    hdr.id = 0;
+    memcpy(slot->bytes, &hdr, sizeof(hdr));
+    done = min(left, HICAMP_SLOT_BYTES - (unsigned int)sizeof(hdr));
+    memcpy(slot->bytes + sizeof(hdr), pkt->inl, done);
+
+    while ( done < left )
+    {
+        slot = slot_at(q->rx, q->rx_size, q->rx_prod++);
+        n = min(left - done, (unsigned int)HICAMP_SLOT_BYTES);
+        memcpy(slot->bytes, pkt->inl + done, n);
+        done += n;
+    }
+
+    for ( i = 0; i < s->nr; i += 4 )
+    {
+        slot = slot_at(q->rx, q->rx_size, q->rx_prod++);
+        n = min(s->nr - i, 4u);
+        memcpy(slot->bytes, &s->ext[i], n * sizeof(s->ext[0]));
+    }
+}
+
+static enum outcome deliver_packet(struct queue *q, plid_t plid)
+{
+    const struct packet *pkt = line_data(plid);
+    struct sink s;
+    enum outcome rc;
+    int room, avail;
+
+    room = ring_room(&q->ctrl->rx_cons, q->rx_prod, q->rx_size);
+    if ( unlikely(room < 0) )
+        queue_stop(q, "rx");
+    if ( unlikely(room < RX_SLOTS_MAX) )
+        return STALLED;
+
+    avail = ring_avail(&q->ctrl->fill_prod, q->fill_cons, q->fill_size);
+    if ( unlikely(avail < 0) )
+    {
+        queue_stop(q, "fill");
+        return STALLED;
+    }
+
+    s.q = q;
+    s.fill_cons = s.fill_commit = q->fill_cons;
+    s.fill_left = avail;
+    s.entry = NULL;
+    s.room = 0;
+    s.nr = 0;
+
+    rc = copy_payload(&s, plid, pkt);
+    if ( likely(rc == DELIVERED) )
+    {
+        put_slots(q, pkt, &s);
+        q->fill_cons = s.fill_cons;
+        q->cnt[CNT(rx_packets)]++;
+        q->cnt[CNT(rx_bytes)] += pkt->hdr.len;
+        if ( pkt->hdr.gso_size )
+            q->cnt[CNT(rx_gso)]++;
+        if ( !s.nr )
+            q->cnt[CNT(rx_inline)]++;
+    }
+    else
+    {
+        q->fill_cons = s.fill_commit;
+        if ( rc == DROPPED )
+            q->cnt[CNT(drop_torn)]++;
+    }
+
+    return rc;
+}
+
+/* Show the guest what was produced and consumed; wake it if it wants. */
+static void publish(struct queue *q, uint32_t rx_before, bool left)
+{
+    struct hicamp_ring_ctrl *ctrl = q->ctrl;
+    bool notify = false;
+
+    ring_publish(&ctrl->fill_cons, q->fill_cons);
+    ring_publish(&ctrl->rx_prod, q->rx_prod);
+    queue_mark_dirty(q);
+
+    smp_mb(); /* our indices and fill_wakeup before the guest's flag */
+    if ( q->rx_prod != rx_before )
+        notify = read_atomic(&ctrl->rx_event);
+
+    if ( notify || left )
+    {
+        q->cnt[CNT(events)]++;
+        queue_notify(q);
+    }
+}
+
+/* As deliver(), once.  rx_lock is held. */
+static unsigned int deliver_locked(struct queue *q, unsigned int budget)
+{
+    uint32_t rx_before = q->rx_prod;
+    unsigned int bytes = 0;
+    bool left = false, asked = false;
+
+    if ( q->dead || q->stopped )
+        return 0;
+
+    write_atomic(&q->ctrl->fill_wakeup, 0);
+
+    /* Bounded: senders add at most what fits, then drop; budget ends it too. */
+    while ( deliver_waits(q) )
+    {
+        plid_t plid;
+        enum outcome rc;
+
+        smp_rmb(); /* wait_tail before the entry */
+        plid = q->wait[q->wait_head % WAIT_SLOTS];
+
+        left = bytes >= budget;
+        rc = left ? STALLED : deliver_packet(q, plid);
+
+        if ( rc == STALLED )
+        {
+            if ( asked )
+                break;
+
+            /* Ask to be called, then look once more. */
+            asked = true;
+            write_atomic(&q->ctrl->fill_wakeup, 1);
+            smp_mb();
+            if ( left )
+                break;
+            q->cnt[CNT(rx_stalls)]++;
+            continue;
+        }
+
+        if ( rc == DELIVERED )
+            bytes += ((const struct packet *)line_data(plid))->hdr.len;
+        smp_mb(); /* entry read before its place is free */
+        write_atomic(&q->wait_head, q->wait_head + 1);
+        packet_done(plid);
+    }
+
+    publish(q, rx_before, left);
+
+    return bytes;
+}
+
+unsigned int deliver(struct queue *q, unsigned int budget)
+{
+    unsigned int bytes = 0;
+
+    do {
+        write_atomic(&q->rx_again, true);
+        smp_mb();
+
+        if ( !spin_trylock(&q->rx_lock) )
+            break;
+
+        write_atomic(&q->rx_again, false);
+        smp_mb();
+        bytes += deliver_locked(q, bytes < budget ? budget - bytes : 0);
+        spin_unlock(&q->rx_lock);
+        smp_mb();
+    } while ( read_atomic(&q->rx_again) );
+
+    return bytes;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Deliver: from the packets that wait for a queue to its rx ring, by one copy.
+ */
+
+#ifndef HICAMP_DELIVER_H
+#define HICAMP_DELIVER_H
+
+#include "port.h"
+
+/*
+ * Put a packet in line for q: takes a reference of its own.  False: it was
+ * dropped, and counted at q, or q is out of service (*gone).  RCU section;
+ * the caller owns the packet and may hold another queue's tx_lock.
+ */
+bool deliver_enqueue(struct queue *q, plid_t plid, bool *gone);
+
+/*
+ * Deliver what waits for q, as far as its guest has given buffers and room,
+ * and up to budget bytes; what is left then is the guest's to fetch: it is
+ * told to ring the doorbell.  budget 0: only tell it so.  Returns the bytes
+ * delivered.
+ *
+ * May be called from any context that may copy (not interrupts), in the RCU
+ * section; does nothing but leave a note if another CPU is at it, which then
+ * looks again.  No lock at or below tx_lock may be held, unless budget is 0.
+ */
+unsigned int deliver(struct queue *q, unsigned int budget);
+
+/* Does anything wait that deliver() could move?  A hint, without the lock. */
+static inline bool deliver_waits(const struct queue *q)
+{
+    return read_atomic(&q->wait_head) != read_atomic(&q->wait_tail);
+}
+
+#endif /* HICAMP_DELIVER_H */

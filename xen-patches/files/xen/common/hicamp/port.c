@@ -1,0 +1,724 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Life of a port: create, attach rings, detach, destroy, death of the domain.
+ *
+ * Locks, outermost first.  "R(x)" reads under x, "W(x)" writes under x.
+ *
+ *   ports_lock        table of ports, nr_ports of each domain
+ *   port.ctl_lock     state of one port, its queues pointer
+ *   queue.tx_lock     one tx ring: snapshot and switch
+ *   flow writer       classify.c
+ *   queue.rx_lock     one rx and fill ring: deliver
+ *   queue.comp_lock   one comp ring and table of borrowers
+ *   queue.wait_lock   what waits for one queue
+ *   space_lock        one grant space (look-ups need none: use counts)
+ *   store_lock        line.c
+ *
+ * Of each kind at most one is held, and tx_lock and rx_lock only together by
+ * queue_kill(): the sender's tx_lock is dropped before a receiver's rx_lock is
+ * taken.  d->event_lock may be taken inside ctl_lock and the ring locks; no
+ * lock of ours is taken inside it.  No guest memory is copied with
+ * copy_{from,to}_guest while any of them is held.
+ *
+ * Look-ups are lock-free: the table's entries, a port's queues and the flows
+ * are read inside an RCU read section and freed after a grace period.  A queue
+ * found so may be dead by the time its lock is had, so each critical section
+ * on a ring begins by looking at queue.dead.
+ *
+ * Invariant: a port is in the table from create to the end of destroy; its id
+ * is never used again while 65,535 generations of its index last.
+ */
+
+#include "classify.h"
+#include "op.h"
+#include "ring.h"
+#include "snapshot.h"
+
+#define MTU_MIN         68
+#define MTU_MAX         (HICAMP_LEN_MAX - 14)
+
+DEFINE_RCU_READ_LOCK(hicamp_rcu);
+
+static DEFINE_SPINLOCK(ports_lock);
+static struct port *ports[HICAMP_PORTS_MAX];    /* W(ports_lock), R: RCU */
+static uint16_t generations[HICAMP_PORTS_MAX];  /* R/W(ports_lock) */
+static unsigned int last_index;                 /* R/W(ports_lock) */
+static unsigned int nr_ports;                   /* W(ports_lock) */
+
+struct port *port_by_id(uint32_t id)
+{
+    unsigned int index = PORT_INDEX(id);
+    struct port *port;
+
+    if ( unlikely(index >= HICAMP_PORTS_MAX) )
+        return NULL;
+
+    port = rcu_dereference(ports[array_index_nospec(index, HICAMP_PORTS_MAX)]);
+
+    return likely(port) && likely(port->id == id) ? port : NULL;
+}
+
+bool hicamp_port_exists(uint32_t id)
+{
+    bool exists;
+
+    rcu_read_lock(&hicamp_rcu);
+    exists = port_by_id(id);
+    rcu_read_unlock(&hicamp_rcu);
+
+    return exists;
+}
+
+struct port *port_next(uint64_t *cursor)
+{
+    while ( *cursor < HICAMP_PORTS_MAX )
+    {
+        struct port *port = rcu_dereference(ports[(*cursor)++]);
+
+        if ( port )
+            return port;
+    }
+
+    return NULL;
+}
+
+static struct port *port_find(domid_t domid, uint32_t devid)
+{
+    uint64_t cursor = 0;
+    struct port *port;
+
+    while ( (port = port_next(&cursor)) != NULL )
+        if ( port->hd->d->domain_id == domid && port->devid == devid )
+            break;
+
+    return port;
+}
+
+struct queue *port_queue(const struct port *port, unsigned int index)
+{
+    struct queue_set *set = rcu_dereference(port->queues);
+
+    return likely(set) && likely(index < set->nr)
+           ? set->q[array_index_nospec(index, set->nr)] : NULL;
+}
+
+unsigned int port_count(void)
+{
+    return read_atomic(&nr_ports);
+}
+
+uint64_t port_pins(void)
+{
+    uint64_t cursor = 0, pins = 0;
+    struct port *port;
+
+    rcu_read_lock(&hicamp_rcu);
+
+    while ( (port = port_next(&cursor)) != NULL )
+    {
+        const struct queue *q;
+        unsigned int i;
+
+        for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
+            pins += q->nr_frames + read_atomic(&q->borrow_frames);
+    }
+
+    rcu_read_unlock(&hicamp_rcu);
+
+    return pins;
+}
+
+void queue_stop(struct queue *q, const char *ring)
+{
+    if ( q->stopped )
+        return;
+
+    q->stopped = true;
+    q->cnt[CNT(ring_errors)]++;
+    gprintk(XENLOG_WARNING,
+            "hicamp: port d%d.%u: %s ring: index out of bounds, stopped\n",
+            q->port->hd->d->domain_id, q->port->devid, ring);
+}
+
+void queue_notify(struct queue *q)
+{
+    notify_via_xen_event_channel(q->port->hd->d, q->evtchn);
+}
+
+void queue_mark_dirty(const struct queue *q)
+{
+    struct domain *d = q->port->hd->d;
+    unsigned int i;
+
+    if ( likely(!paging_mode_log_dirty(d)) )
+        return;
+
+    for ( i = 0; i < q->nr_frames; i++ )
+        paging_mark_dirty(d, q->mfns[i]);
+}
+
+/* ---- Rings --------------------------------------------------------------- */
+
+static bool ring_size_valid(uint32_t n)
+{
+    return n >= HICAMP_RING_MIN && n <= HICAMP_RING_MAX && !(n & (n - 1));
+}
+
+/* The guest's frames, held and mapped, in q; queue_free() undoes it. */
+static int queue_map(struct queue *q, struct domain *d,
+                     const struct hicamp_queue *setup, const uint64_t *gfns)
+{
+    uint32_t tx = setup->tx_slots, rx = setup->rx_slots;
+    uint32_t fill = setup->fill_entries, comp = setup->comp_entries;
+    const uint32_t *index;
+
+    for ( ; q->nr_frames < setup->nr_frames; q->nr_frames++ )
+        if ( !frame_get(d, gfns[q->nr_frames], true, &q->mfns[q->nr_frames]) )
+            return -EINVAL;
+
+    q->area = vmap(q->mfns, q->nr_frames);
+    if ( !q->area )
+        return -ENOMEM;
+
+    q->ctrl = q->area;
+    q->tx = q->area + HICAMP_TX_OFF(tx, rx, fill, comp);
+    q->rx = q->area + HICAMP_RX_OFF(tx, rx, fill, comp);
+    q->fill = q->area + HICAMP_FILL_OFF(tx, rx, fill, comp);
+    q->comp = q->area + HICAMP_COMP_OFF(tx, rx, fill, comp);
+    q->tx_size = tx;
+    q->rx_size = rx;
+    q->fill_size = fill;
+    q->comp_size = comp;
+
+    for ( index = (const uint32_t *)q->ctrl;
+          index < (const uint32_t *)(q->ctrl + 1); index++ )
+        if ( read_atomic(index) )
+            return -EINVAL;
+
+    write_atomic(&q->ctrl->tx_wakeup, 1);
+
+    return 0;
+}
+
+/* Give the guest its area back.  Nobody can reach a ring of q any more. */
+static void queue_unmap(struct queue *q)
+{
+    if ( q->area )
+        vunmap(q->area);
+    q->area = NULL;
+
+    while ( q->nr_frames )
+        frame_put(q->mfns[--q->nr_frames], true);
+
+    if ( q->evtchn >= 0 )
+        free_xen_event_channel(q->port->hd->d, q->evtchn);
+    q->evtchn = -1;
+}
+
+static void queue_free(struct queue *q)
+{
+    xfree(q->borrow_free);
+    xfree(q->borrow);
+    xfree(q->mfns);
+    xfree(q);
+}
+
+/* The guest may send on its end; there is nothing to do. */
+static void cf_check evtchn_ignore(struct vcpu *v, unsigned int port)
+{
+}
+
+static struct queue *queue_alloc(struct port *port, unsigned int index,
+                                 const struct hicamp_queue *setup)
+{
+    struct queue *q = xzalloc(struct queue);
+    unsigned int i;
+
+    if ( !q )
+        return NULL;
+
+    q->mfns = xzalloc_array(mfn_t, setup->nr_frames);
+    q->borrow = xzalloc_array(plid_t, setup->comp_entries);
+    q->borrow_free = xzalloc_array(uint16_t, setup->comp_entries);
+    if ( !q->mfns || !q->borrow || !q->borrow_free )
+    {
+        queue_free(q);
+        return NULL;
+    }
+
+    for ( i = 0; i < setup->comp_entries; i++ )
+        q->borrow_free[i] = setup->comp_entries - 1 - i;
+    q->borrow_nr_free = setup->comp_entries;
+
+    q->port = port;
+    q->index = index;
+    q->evtchn = -1;
+    spin_lock_init(&q->tx_lock);
+    spin_lock_init(&q->comp_lock);
+    spin_lock_init(&q->wait_lock);
+    spin_lock_init(&q->rx_lock);
+
+    return q;
+}
+
+static int queue_make(struct port *port, unsigned int index,
+                      struct hicamp_queue *setup, const uint64_t *gfns,
+                      struct queue **out)
+{
+    struct domain *d = port->hd->d;
+    struct queue *q = queue_alloc(port, index, setup);
+    int rc;
+
+    if ( !q )
+        return -ENOMEM;
+
+    rc = queue_map(q, d, setup, gfns);
+    if ( !rc )
+    {
+        rc = alloc_unbound_xen_event_channel(d, 0, d->domain_id,
+                                             evtchn_ignore);
+        if ( rc >= 0 )
+        {
+            setup->evtchn = q->evtchn = rc;
+            *out = q;
+            return 0;
+        }
+    }
+
+    queue_unmap(q);
+    queue_free(q);
+
+    return rc;
+}
+
+/* No critical section on a ring of q begins after this. */
+static void queue_kill(struct queue *q)
+{
+    spin_lock(&q->tx_lock);
+    spin_lock(&q->rx_lock);
+    spin_lock(&q->comp_lock);
+    q->dead = true;
+    spin_lock(&q->wait_lock);
+    q->wait_closed = true;
+    spin_unlock(&q->wait_lock);
+    spin_unlock(&q->comp_lock);
+    spin_unlock(&q->rx_lock);
+    spin_unlock(&q->tx_lock);
+}
+
+/* Drop what waits for a dead queue. */
+static int queue_drain(struct queue *q)
+{
+    unsigned int n = 0;
+    int rc = 0;
+
+    spin_lock(&q->rx_lock);
+
+    while ( q->wait_head != q->wait_tail )
+    {
+        packet_done(q->wait[q->wait_head++ % WAIT_SLOTS]);
+        q->cnt[CNT(drop_detach)]++;
+
+        if ( hicamp_preempt(++n) )
+        {
+            rc = -ERESTART;
+            break;
+        }
+    }
+
+    spin_unlock(&q->rx_lock);
+
+    return rc;
+}
+
+static void cf_check set_free_rcu(struct rcu_head *head)
+{
+    struct queue_set *set = container_of(head, struct queue_set, rcu);
+
+    while ( set->nr )
+        queue_free(set->q[--set->nr]);
+    xfree(set);
+}
+
+/*
+ * Take a port out of service.  -ERESTART: call again.  In the RCU section,
+ * ctl_lock is held.
+ */
+static int port_withdraw(struct port *port)
+{
+    struct queue_set *set = port->queues;
+    unsigned int i, j;
+    int rc;
+
+    ASSERT(spin_is_locked(&port->ctl_lock));
+
+    if ( !set )
+        return 0;
+
+    if ( port->state == PORT_ATTACHED )
+    {
+        for ( i = 0; i < set->nr; i++ )
+            queue_kill(set->q[i]);
+        port->state = PORT_DETACHING;
+    }
+
+    for ( i = 0; i < set->nr; i++ )
+    {
+        rc = queue_drain(set->q[i]);
+        if ( !rc )
+            rc = snapshot_withdraw(set->q[i]);
+        if ( rc )
+            return rc;
+    }
+
+    for ( i = 0; i < set->nr; i++ )
+    {
+        queue_unmap(set->q[i]);
+        for ( j = 0; j < CNT_NR; j++ )
+            port->cnt[j] += set->q[i]->cnt[j];
+    }
+
+    rcu_assign_pointer(port->queues, NULL);
+    port->state = PORT_DETACHED;
+    call_rcu(&set->rcu, set_free_rcu);
+
+    return 0;
+}
+
+/* ---- Operations ---------------------------------------------------------- */
+
+static bool flags_valid(uint32_t flags)
+{
+    return !(flags & ~HICAMP_PORT_ANTISPOOF);
+}
+
+static bool mtu_valid(uint32_t mtu)
+{
+    return mtu >= MTU_MIN && mtu <= MTU_MAX;
+}
+
+static void cf_check port_free_rcu(struct rcu_head *head)
+{
+    xfree(container_of(head, struct port, rcu));
+}
+
+/* Enter port into the table and give it an id.  ports_lock is held. */
+static int port_publish(struct port *port, struct hicamp_domain *hd)
+{
+    unsigned int i, index = last_index;
+
+    if ( hd->nr_ports >= HICAMP_DOMAIN_PORTS_MAX )
+        return -ENOSPC;
+
+    for ( i = 1; i < HICAMP_PORTS_MAX; i++ )
+    {
+        index = index % (HICAMP_PORTS_MAX - 1) + 1;
+        if ( !ports[index] )
+            break;
+    }
+    if ( i == HICAMP_PORTS_MAX )
+        return -ENOSPC;
+
+    last_index = index;
+    generations[index] = generations[index] % 0xffff + 1;
+    port->id = index | ((uint32_t)generations[index] << 16);
+    port->hd = hd;
+    hd->nr_ports++;
+    nr_ports++;
+    rcu_assign_pointer(ports[index], port);
+
+    return 0;
+}
+
+int port_create(struct hicamp_port_create *op)
+{
+    struct hicamp_domain *hd = NULL;
+    struct domain *d;
+    struct port *port;
+    int rc;
+
+    if ( !op->mtu )
+        op->mtu = MTU_MAX;
+    if ( !mtu_valid(op->mtu) || !flags_valid(op->flags) || op->port )
+        return -EINVAL;
+
+    d = rcu_lock_domain_by_id(op->domid);
+    if ( !d )
+        return -ESRCH;
+
+    port = xzalloc(struct port);
+    if ( !d->hicamp )
+        hd = space_create(d);
+
+    rc = -ENOMEM;
+    if ( !port || (!d->hicamp && !hd) )
+        goto out;
+
+    port->devid = op->devid;
+    port->mtu = op->mtu;
+    port->flags = op->flags;
+    memcpy(port->mac, op->mac, sizeof(port->mac));
+    spin_lock_init(&port->ctl_lock);
+
+    spin_lock(&ports_lock);
+
+    /* Death of the domain tears down after it set is_dying. */
+    if ( d->is_dying )
+        rc = -ESRCH;
+    else if ( port_find(op->domid, op->devid) )
+        rc = -EEXIST;
+    else
+    {
+        if ( !d->hicamp )
+        {
+            write_atomic(&d->hicamp, hd);
+            hd = NULL;
+        }
+        rc = port_publish(port, d->hicamp);
+    }
+
+    if ( !rc )
+    {
+        op->port = port->id;
+        port = NULL;
+    }
+
+    spin_unlock(&ports_lock);
+
+ out:
+    if ( hd )
+        space_destroy(hd);
+    xfree(port);
+    rcu_unlock_domain(d);
+
+    return rc;
+}
+
+/* Withdraw, then forget, a port.  In the RCU section. */
+static int port_remove(struct port *port)
+{
+    uint64_t cursor = 0;
+    int rc;
+
+    spin_lock(&port->ctl_lock);
+    rc = port_withdraw(port);
+    if ( !rc )
+        port->state = PORT_DETACHING; /* no attach any more */
+    spin_unlock(&port->ctl_lock);
+
+    if ( !rc )
+        rc = hicamp_flow_drop_port(port->id, &cursor);
+    if ( rc )
+        return rc;
+
+    spin_lock(&ports_lock);
+    /* The administrator and the domain's death may both be here. */
+    if ( ports[PORT_INDEX(port->id)] == port )
+    {
+        rcu_assign_pointer(ports[PORT_INDEX(port->id)], NULL);
+        write_atomic(&port->hd->nr_ports, port->hd->nr_ports - 1);
+        write_atomic(&nr_ports, nr_ports - 1);
+        call_rcu(&port->rcu, port_free_rcu);
+    }
+    spin_unlock(&ports_lock);
+
+    return 0;
+}
+
+int port_destroy(const struct hicamp_port_id *op)
+{
+    struct port *port;
+    int rc;
+
+    if ( op->pad )
+        return -EINVAL;
+
+    rcu_read_lock(&hicamp_rcu);
+    port = port_find(op->domid, op->devid);
+    rc = port ? port_remove(port) : -ENOENT;
+    rcu_read_unlock(&hicamp_rcu);
+
+    return rc;
+}
+
+int port_set(const struct hicamp_port_set *op)
+{
+    struct port *port;
+
+    if ( !op->which || (op->which & ~(HICAMP_PORT_SET_MAC |
+                                      HICAMP_PORT_SET_MTU |
+                                      HICAMP_PORT_SET_FLAGS)) ||
+         ((op->which & HICAMP_PORT_SET_MTU) && !mtu_valid(op->mtu)) ||
+         ((op->which & HICAMP_PORT_SET_FLAGS) && !flags_valid(op->flags)) )
+        return -EINVAL;
+
+    rcu_read_lock(&hicamp_rcu);
+    port = port_find(op->domid, op->devid);
+    if ( port )
+    {
+        spin_lock(&port->ctl_lock);
+        if ( op->which & HICAMP_PORT_SET_MAC )
+            memcpy(port->mac, op->mac, sizeof(port->mac));
+        if ( op->which & HICAMP_PORT_SET_MTU )
+            write_atomic(&port->mtu, op->mtu);
+        if ( op->which & HICAMP_PORT_SET_FLAGS )
+            write_atomic(&port->flags, op->flags);
+        spin_unlock(&port->ctl_lock);
+    }
+    rcu_read_unlock(&hicamp_rcu);
+
+    return port ? 0 : -ENOENT;
+}
+
+/* Copy in a queue's set-up and its frame list, which the caller frees. */
+static int setup_read(uint64_t addr, struct hicamp_queue *setup,
+                      uint64_t **gfns)
+{
+    uint32_t bytes;
+
+    if ( hicamp_copy_in(setup, addr, sizeof(*setup)) )
+        return -EFAULT;
+
+    if ( !ring_size_valid(setup->tx_slots) ||
+         !ring_size_valid(setup->rx_slots) ||
+         !ring_size_valid(setup->fill_entries) ||
+         !ring_size_valid(setup->comp_entries) || setup->evtchn )
+        return -EINVAL;
+
+    bytes = HICAMP_AREA_BYTES(setup->tx_slots, setup->rx_slots,
+                              setup->fill_entries, setup->comp_entries);
+    if ( setup->nr_frames != PFN_UP(bytes) )
+        return -EINVAL;
+
+    *gfns = xmalloc_array(uint64_t, setup->nr_frames);
+    if ( !*gfns )
+        return -ENOMEM;
+
+    return hicamp_copy_in(*gfns, setup->frames,
+                          setup->nr_frames * sizeof(**gfns)) ? -EFAULT : 0;
+}
+
+/* Put a complete set of queues into service. */
+static int port_serve(struct port *port, struct queue_set *set)
+{
+    int rc = 0;
+
+    spin_lock(&port->ctl_lock);
+    if ( port->hd->d->is_dying )
+        rc = -ESRCH;
+    else if ( port->state != PORT_DETACHED )
+        rc = -EBUSY;
+    else
+    {
+        rcu_assign_pointer(port->queues, set);
+        port->state = PORT_ATTACHED;
+    }
+    spin_unlock(&port->ctl_lock);
+
+    return rc;
+}
+
+int port_attach(struct domain *d, struct hicamp_port_attach *op)
+{
+    struct hicamp_queue setup[HICAMP_QUEUES_NOW];
+    uint64_t *gfns[HICAMP_QUEUES_NOW] = {};
+    struct queue_set *set = NULL;
+    struct port *port;
+    unsigned int i;
+    int rc;
+
+    if ( !op->nr_queues || op->nr_queues > HICAMP_QUEUES_NOW || op->features ||
+         op->port )
+        return -EINVAL;
+
+    for ( i = 0; i < op->nr_queues; i++ )
+    {
+        rc = setup_read(op->queues + i * sizeof(*setup), &setup[i], &gfns[i]);
+        if ( rc )
+            goto out;
+    }
+
+    rc = -ENOMEM;
+    set = xzalloc_bytes(offsetof(struct queue_set, q[op->nr_queues]));
+    if ( !set )
+        goto out;
+
+    rcu_read_lock(&hicamp_rcu);
+
+    port = port_find(d->domain_id, op->devid);
+    if ( !port )
+        rc = -ENOENT;
+    else if ( read_atomic(&port->state) != PORT_DETACHED )
+        rc = -EBUSY;
+    else
+    {
+        for ( rc = 0; !rc && set->nr < op->nr_queues; set->nr += !rc )
+            rc = queue_make(port, set->nr, &setup[set->nr], gfns[set->nr],
+                            &set->q[set->nr]);
+        if ( !rc )
+            rc = port_serve(port, set);
+        if ( rc )
+            for ( i = 0; i < set->nr; i++ )
+                queue_unmap(set->q[i]);
+        else
+            op->port = port->id;
+    }
+
+    rcu_read_unlock(&hicamp_rcu);
+
+    for ( i = 0; !rc && i < op->nr_queues; i++ )
+        if ( hicamp_copy_out(op->queues + i * sizeof(*setup), &setup[i],
+                             sizeof(*setup)) )
+            rc = -EFAULT; /* attached, but of no use: the guest may detach */
+
+    if ( !op->port )
+        set_free_rcu(&set->rcu); /* never published */
+
+ out:
+    for ( i = 0; i < ARRAY_SIZE(gfns); i++ )
+        xfree(gfns[i]);
+
+    return rc;
+}
+
+int port_detach(struct domain *d, const struct hicamp_port_detach *op)
+{
+    struct port *port;
+    int rc;
+
+    if ( op->pad )
+        return -EINVAL;
+
+    rcu_read_lock(&hicamp_rcu);
+
+    port = port_find(d->domain_id, op->devid);
+    if ( !port )
+        rc = -ENOENT;
+    else
+    {
+        spin_lock(&port->ctl_lock);
+        rc = port->queues ? port_withdraw(port) : -ENOTCONN;
+        spin_unlock(&port->ctl_lock);
+    }
+
+    rcu_read_unlock(&hicamp_rcu);
+
+    return rc;
+}
+
+int port_domain_teardown(struct domain *d)
+{
+    uint64_t cursor = 0;
+    struct port *port;
+    int rc = 0;
+
+    rcu_read_lock(&hicamp_rcu);
+
+    while ( !rc && (port = port_next(&cursor)) != NULL )
+        if ( port->hd->d == d )
+            rc = port_remove(port);
+
+    rcu_read_unlock(&hicamp_rcu);
+
+    return rc;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ports: a vNIC as the switch sees it.  The lock hierarchy of hicamp is stated
+ * in port.c.
+ */
+
+#ifndef HICAMP_PORT_H
+#define HICAMP_PORT_H
+
+#include "line.h"
+#include "space.h"
+
+/* Packets that wait for one queue of a port; a power of two. */
+#define WAIT_SLOTS      256
+
+/* Counters of the interface, and some that are added to them when read. */
+enum {
+    CNT_RX_DOORBELLS = HICAMP_NR_COUNTERS,
+    CNT_COMP_EVENTS,
+    CNT_NR
+};
+#define CNT(name)       HICAMP_CNT_ ## name
+
+/*
+ * One queue of an attached port.  Exists from attach to detach; its memory is
+ * freed after a grace period, so readers under RCU may look at it, but touch a
+ * ring only with the ring's lock held and dead found clear.
+ *
+ * Each counter has one lock (in brackets), so that it needs no atomics.
+ */
+struct queue {
+    struct port *port;
+    uint16_t index;
+    bool dead;                  /* R: any ring's lock; W: all of them */
+    bool stopped;               /* a ring index was out of bounds */
+
+    /* The guest's area, mapped for Xen; fixed while not dead. */
+    struct hicamp_ring_ctrl *ctrl;
+    struct hicamp_slot *tx, *rx;
+    struct hicamp_fill *fill;
+    struct hicamp_comp *comp;
+    uint32_t tx_size, rx_size, fill_size, comp_size;
+    mfn_t *mfns;
+    unsigned int nr_frames;
+    void *area;
+    int evtchn;                 /* Xen's end, in the guest's domain */
+
+    /* Transmit */
+    spinlock_t tx_lock;
+    uint32_t tx_cons;           /* R/W(tx_lock) */
+
+    /* Completions, and the packets that wait for theirs */
+    spinlock_t comp_lock;
+    uint32_t comp_prod;         /* R/W(comp_lock) */
+    plid_t *borrow;             /* [comp_size], R/W(comp_lock) */
+    uint16_t *borrow_free;      /* stack of free places, R/W(comp_lock) */
+    unsigned int borrow_nr_free;
+    unsigned int borrow_frames; /* frames they hold, R/W(comp_lock) */
+    unsigned int withdrawn;     /* places a detach has done, R/W(ctl_lock) */
+
+    /* Receive: what waits, and the rings it goes to */
+    spinlock_t wait_lock;
+    bool wait_closed;           /* R/W(wait_lock) */
+    uint32_t wait_tail;         /* W(wait_lock), R(rx_lock) */
+    uint32_t wait_head;         /* W(rx_lock), R(wait_lock) */
+    plid_t wait[WAIT_SLOTS];
+
+    spinlock_t rx_lock;
+    bool rx_again;              /* somebody came while rx_lock was held */
+    uint32_t rx_prod;           /* R/W(rx_lock) */
+    uint32_t fill_cons;         /* R/W(rx_lock) */
+
+    uint64_t cnt[CNT_NR];
+};
+
+enum port_state {
+    PORT_DETACHED,
+    PORT_ATTACHED,
+    PORT_DETACHING,             /* a detach was preempted, goes on */
+};
+
+struct port {
+    uint32_t id;
+    uint32_t devid;
+    struct hicamp_domain *hd;
+    struct rcu_head rcu;
+
+    spinlock_t ctl_lock;
+    enum port_state state;      /* R/W(ctl_lock) */
+
+    uint8_t mac[6];             /* W(ctl_lock); read without */
+    uint32_t mtu;
+    uint32_t flags;
+
+    /* Array, nr_queues long; W(ctl_lock), R: RCU */
+    struct queue_set *queues;
+
+    uint64_t cnt[CNT_NR];       /* of queues that are gone, W(ctl_lock) */
+};
+
+struct queue_set {
+    struct rcu_head rcu;
+    unsigned int nr;
+    struct queue *q[];
+};
+
+/* The RCU read section of ports, queue sets and flows. */
+extern rcu_read_lock_t hicamp_rcu;
+
+/*
+ * The port of this id, or NULL.  In the RCU read section; the port stays
+ * accessible until its end, though it may be destroyed meanwhile.
+ */
+struct port *port_by_id(uint32_t id);
+bool hicamp_port_exists(uint32_t id);
+
+/* Queue index of port, or NULL if it is not attached.  As port_by_id(). */
+struct queue *port_queue(const struct port *port, unsigned int index);
+
+/* A ring index was out of bounds: stop the queue, count, log once. */
+void queue_stop(struct queue *q, const char *ring);
+
+/* Raise the guest's event.  A ring lock of q is held and dead is clear. */
+void queue_notify(struct queue *q);
+
+/* After writing to q's area: for migration.  As queue_notify(). */
+void queue_mark_dirty(const struct queue *q);
+
+/* The operations; arguments are copied in, the caller is d.  See hicamp.h. */
+int port_create(struct hicamp_port_create *op);
+int port_destroy(const struct hicamp_port_id *op);
+int port_set(const struct hicamp_port_set *op);
+int port_attach(struct domain *d, struct hicamp_port_attach *op);
+int port_detach(struct domain *d, const struct hicamp_port_detach *op);
+
+/*
+ * Everything of d goes.  -ERESTART: call again.  Needs no other domain to run.
+ */
+int port_domain_teardown(struct domain *d);
+
+unsigned int port_count(void);
+/* Frames that hicamp holds in rings and for packets under way. */
+uint64_t port_pins(void);
+
+/*
+ * The next port from index *cursor on; NULL at the end.  *cursor becomes the
+ * index behind it.  In the RCU read section.
+ */
+struct port *port_next(uint64_t *cursor);
+
+#endif /* HICAMP_PORT_H */

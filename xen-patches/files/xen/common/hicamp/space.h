@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Grant spaces: what a domain shares with the hypervisor, by number, until it
+ * revokes it alone (Ram, chapter 3, on grant reuse and unilateral revocation).
+ */
+
+#ifndef HICAMP_SPACE_H
+#define HICAMP_SPACE_H
+
+#include "use.h"
+
+#define SPACE_CHUNK_RUNS    (PAGE_SIZE / sizeof(struct space_entry))
+#define SPACE_CHUNKS        (HICAMP_RUNS_MAX / SPACE_CHUNK_RUNS)
+
+/*
+ * A run.  Entries are type-stable: their memory lives as long as the domain's
+ * hicamp state, so a lookup needs no lock.
+ */
+struct space_entry {
+    struct use use;         /* closed: the entry is free, or being revoked */
+    uint32_t generation;    /* W(space lock), while closed */
+    uint64_t mfn;           /* first frame; fixed while open */
+    uint16_t order;
+    uint16_t flags;         /* HICAMP_RUN_* */
+    uint32_t next_free;     /* R/W(space lock) */
+    uint32_t pad[2];
+};
+
+/* A domain's state in hicamp: made with its first port, freed with it. */
+struct hicamp_domain {
+    struct domain *d;
+    unsigned int nr_ports;          /* R/W(port list lock) */
+
+    spinlock_t space_lock;
+    struct space_entry **chunks;    /* [SPACE_CHUNKS]; entries fixed once set */
+    unsigned int nr_chunks;         /* W(space_lock) */
+    uint32_t free;                  /* list of free entries, index + 1 */
+    unsigned int runs, frames;      /* issued now, R/W(space_lock) */
+    uint64_t issued, revoked;       /* ever, R/W(space_lock) */
+    unsigned int torn_down;         /* entries that teardown has done */
+};
+
+/*
+ * State for d.  NULL: no memory.  Freed by hicamp_domain_destroy().
+ */
+struct hicamp_domain *space_create(struct domain *d);
+void space_destroy(struct hicamp_domain *hd);
+
+/* The operations; op is copied in.  -ERESTART with op->done advanced. */
+int space_issue(struct domain *d, struct hicamp_space_op *op);
+int space_revoke(struct domain *d, struct hicamp_space_op *op);
+
+/* Revoke everything, when the domain dies.  -ERESTART: call again. */
+int space_teardown(struct hicamp_domain *hd);
+
+/*
+ * Begin to use len bytes at offset of a run: no lock needed, any CPU.  flags:
+ * what the run must allow (HICAMP_RUN_RW to write).  NULL if there is no such
+ * reference, it is revoked, or the bytes are not in it.  The frames stay until
+ * space_unuse(), which must follow within one copy.
+ */
+struct space_entry *space_use(const struct hicamp_domain *hd, uint32_t ref,
+                              uint32_t offset, uint32_t len, uint16_t flags);
+
+static inline void space_unuse(struct space_entry *e)
+{
+    use_end(&e->use);
+}
+
+/*
+ * Take a reference to a plain RAM page of d: false for anything else (no such
+ * frame, somebody else's, Xen's own).  write: as writable page.  The other
+ * drops it.
+ */
+bool frame_get(struct domain *d, uint64_t gfn, bool write, mfn_t *mfn);
+void frame_put(mfn_t mfn, bool write);
+
+#endif /* HICAMP_SPACE_H */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The switch.  A burst of packets passes in phases, as in netmap's VALE: with
+ * the sender's tx_lock held each is taken (snapshot), classified and put in
+ * line at its outputs; then, without it, every queue that got something is
+ * delivered to.  The burst is bounded in packets and in bytes over all
+ * outputs; what cannot be delivered within it is left to the receivers, who
+ * are told so.  Long trains are preempted between bursts.
+ */
+
+#include "classify.h"
+#include "deliver.h"
+#include "ring.h"
+#include "snapshot.h"
+#include "switch.h"
+
+#define BURST_PACKETS   64
+#define BURST_BYTES     (512u << 10)
+#define BURST_QUEUES    32
+
+/* One burst, and the queues it touched. */
+struct burst {
+    unsigned int packets;
+    uint32_t bytes;         /* over all outputs */
+    unsigned int nr;
+    struct queue *touched[BURST_QUEUES];
+};
+
+static void burst_touch(struct burst *b, struct queue *q)
+{
+    unsigned int i;
+
+    for ( i = b->nr; i--; )
+        if ( b->touched[i] == q )
+            return;
+
+    if ( b->nr < BURST_QUEUES )
+        b->touched[b->nr++] = q;
+    else
+        deliver(q, 0);
+}
+
+/* One output of one packet.  The sender's tx_lock is held. */
+static void output(struct burst *b, struct queue *from, plid_t plid,
+                   uint32_t len, uint32_t id)
+{
+    struct port *port = port_by_id(id);
+    struct queue *q = port ? port_queue(port, 0) : NULL;
+    bool gone = !q;
+
+    if ( q && deliver_enqueue(q, plid, &gone) )
+    {
+        b->bytes += len;
+        burst_touch(b, q);
+    }
+    else if ( gone )
+        from->cnt[CNT(drop_noport)]++;
+}
+
+/* Carry out what the flow of a packet says.  As output(). */
+static void forward(struct burst *b, struct queue *from, plid_t plid,
+                    const struct hicamp_flow_key *key)
+{
+    uint32_t len = ((const struct packet *)line_data(plid))->hdr.len;
+    const struct hicamp_acts *acts = hicamp_classify(key, 1, len);
+    unsigned int i;
+
+    if ( !acts || acts->upcall )
+    {
+        from->cnt[CNT(upcalls)]++;
+        if ( !acts )
+            return;
+    }
+
+    for ( i = 0; i < acts->nr_outputs; i++ )
+        output(b, from, plid, len, acts->outputs[i]);
+
+    if ( !acts->nr_outputs && !acts->upcall )
+        from->cnt[CNT(drop_action)]++;
+}
+
+/* Take and switch a burst.  Returns whether the ring has more. */
+static bool burst_take(struct burst *b, struct queue *q)
+{
+    struct hicamp_flow_key key;
+    uint32_t cons = q->tx_cons;
+    bool more = true;
+    plid_t plid;
+    int avail, rc;
+
+    while ( more && b->packets < BURST_PACKETS && b->bytes < BURST_BYTES )
+    {
+        avail = ring_avail(&q->ctrl->tx_prod, q->tx_cons, q->tx_size);
+        if ( unlikely(avail < 0) )
+            queue_stop(q, "tx");
+        if ( avail <= 0 )
+        {
+            more = false;
+            break;
+        }
+
+        rc = snapshot_take(q, avail, &plid, &key);
+        if ( rc > 0 )
+        {
+            forward(b, q, plid, &key);
+            packet_done(plid);
+        }
+        else if ( rc < 0 )
+            more = false;
+
+        b->packets++;
+    }
+
+    if ( q->tx_cons != cons )
+    {
+        ring_publish(&q->ctrl->tx_cons, q->tx_cons);
+        queue_mark_dirty(q);
+    }
+
+    return more;
+}
+
+int switch_transmit(struct queue *q)
+{
+    bool more = true;
+    int rc = 0;
+
+    while ( more && !rc )
+    {
+        struct burst b;
+        uint32_t left = BURST_BYTES * 2;
+        unsigned int i;
+
+        b.packets = b.bytes = b.nr = 0;
+
+        spin_lock(&q->tx_lock);
+        if ( q->dead )
+            rc = -ENOTCONN;
+        else if ( q->stopped )
+            rc = -EIO;
+        else
+            more = burst_take(&b, q);
+        spin_unlock(&q->tx_lock);
+
+        for ( i = 0; i < b.nr; i++ )
+            left -= min(left, deliver(b.touched[i], left));
+
+        if ( more && !rc && hypercall_preempt_check() )
+            rc = -ERESTART;
+    }
+
+    return rc;
+}
+
+int switch_receive(struct queue *q)
+{
+    if ( q->dead )
+        return -ENOTCONN;
+    if ( q->stopped )
+        return -EIO;
+
+    /* What is left after one burst, the guest is told of by deliver(). */
+    deliver(q, BURST_BYTES);
+
+    return 0;
+}
