@@ -317,7 +317,7 @@ static void stats_text(const struct cli *cli, const struct report *r,
 static int take_report(struct cli *cli, const struct port_name *name,
                        struct report *r, struct err *err)
 {
-    const struct hicamp_port_info *p = cli->ops.port;
+    const struct hicamp_port_info *p;
     size_t bytes;
 
     if ( ops_read_ports(&cli->ops, err) )

@@ -290,12 +290,16 @@ static void ports_are_listed_in_many_batches(void)
 
 static void counters_of_other_versions_are_shown(void)
 {
+    char text[64];
+
     fake_reset();
     fake_ports(1);
     fake.nr_counters = HICAMP_NR_COUNTERS + 2;
     GOOD("port", "list", "--json");
-    CHECK(says("\"space_revoked\":") && says("\"counter28\":1028") &&
-          says("\"counter29\":") && !says("counter30"), "%s", out);
+    snprintf(text, sizeof(text), "\"counter%u\":%u,\"counter%u\":",
+             HICAMP_NR_COUNTERS, 1000 + HICAMP_NR_COUNTERS,
+             HICAMP_NR_COUNTERS + 1);
+    CHECK(says(text) && says("\"space_revoked\":"), "%s: %s", text, out);
     fake.nr_counters = 1000;
     GOOD("port", "stats", "--json");
     is_json("port stats");
