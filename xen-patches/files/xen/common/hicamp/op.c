@@ -317,12 +317,11 @@ int hicamp_domain_teardown(struct domain *d)
 
     (void)cmpxchg(&admin, d->domain_id, DOMID_INVALID);
 
-    if ( !d->hicamp )
-        return 0;
-
     rc = port_domain_teardown(d);
+    if ( !rc && d->hicamp )
+        rc = space_teardown(d->hicamp);
 
-    return rc ?: space_teardown(d->hicamp);
+    return rc;
 }
 
 void hicamp_domain_destroy(struct domain *d)

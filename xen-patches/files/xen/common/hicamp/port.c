@@ -712,6 +712,16 @@ int port_domain_teardown(struct domain *d)
     struct port *port;
     int rc = 0;
 
+    /*
+     * A port_create() that did not see d->is_dying is done now, and d->hicamp
+     * is set; a later one sees it.
+     */
+    spin_lock(&ports_lock);
+    spin_unlock(&ports_lock);
+
+    if ( !d->hicamp )
+        return 0;
+
     rcu_read_lock(&hicamp_rcu);
 
     while ( !rc && (port = port_next(&cursor)) != NULL )

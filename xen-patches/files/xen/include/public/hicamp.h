@@ -106,7 +106,8 @@ struct hicamp_info {
     uint32_t flows;
     uint32_t masks_max;
     uint32_t masks;
-    uint16_t admin;         /* domain id of the switch administrator */
+    uint16_t admin;         /* domain named by admin_set; DOMID_INVALID
+                             * (0x7ff4): none */
     uint16_t pad[3];
     uint64_t upcalls;       /* packets that no flow matched, host */
 };
@@ -354,8 +355,8 @@ struct hicamp_port_detach {
  * runs any more and holds none.  Waits for at most one copy that is under way;
  * never for another domain.
  *
- * The batch ends with its first error; done tells how many runs before it have
- * been served.  (Xen may continue a long batch inside; the caller sees one
+ * The batch ends with its first error; done tells, also then, how many runs
+ * before it have been served.  (Xen may continue a long batch inside; the caller sees one
  * call.)
  *
  *   -ENOENT      issue: the domain has no port; revoke: no such reference, or
@@ -584,7 +585,8 @@ struct hicamp_action {
 
 /*
  * HICAMP_OP_flow_update: add, replace, delete flows.  A batch ends with its
- * first error; done tells how many entries before it have been carried out.
+ * first error; done tells, also then, how many entries before it have been
+ * carried out.  A delete needs key and mask only; its other fields are zero.
  * Packets that are being switched see either the old or the new flow.
  *
  *   -EEXIST      ADD: a flow with this key and mask exists
