@@ -99,6 +99,7 @@ typedef uint32_t evtchn_port_t;
 #define BITS_TO_LONGS(bits)     (((bits) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 #define DECLARE_BITMAP(name, bits) unsigned long name[BITS_TO_LONGS(bits)]
 
+#define PADDR_BITS              52
 #define PAGE_SHIFT              12
 #define PAGE_SIZE               4096UL
 #define PAGE_MASK               (~(PAGE_SIZE - 1))

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Action lists in the form that the switch carries out.
+ */
+
+#ifndef HICAMP_ACTS_H
+#define HICAMP_ACTS_H
+
+#include "private.h"
+
+/*
+ * An action list, checked and in the form that the switch carries out: first
+ * the outputs in their order, then the upcall.  drop says that there is
+ * neither.  Immutable; freed after a grace period.
+ */
+struct hicamp_acts {
+    struct rcu_head rcu;
+    uint32_t nr_outputs;
+    uint16_t bytes;         /* of the list as it was given */
+    bool upcall, drop;
+    uint32_t outputs[];     /* port ids; behind them the list as given */
+};
+
+/*
+ * Check an action list of bytes bytes (at most HICAMP_ACTIONS_MAX) and bring
+ * it into the above form; *acts is the caller's, until a flow takes it over or
+ * hicamp_acts_free(), which is for those that no flow ever had.  No lock.
+ *
+ *   -EOPNOTSUPP  an action type that is not known
+ *   -EINVAL      malformed: sizes, arguments, a drop that is not alone
+ *   -ENOMEM
+ */
+int hicamp_acts_compile(const void *list, unsigned int bytes,
+                        struct hicamp_acts **acts);
+void hicamp_acts_free(struct hicamp_acts *acts);
+
+/* The list as it was given, acts->bytes long. */
+const void *hicamp_acts_list(const struct hicamp_acts *acts);
+
+#endif /* HICAMP_ACTS_H */

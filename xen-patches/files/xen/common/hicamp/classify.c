@@ -1,0 +1,801 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The flow table; see classify.h for the idea.
+ *
+ * Invariants:
+ *   - A flow stands in the table of its mask, in one slot of slots[] for its
+ *     whole life, and, if it names an ingress port, in by_port[].
+ *   - A table exists while it has flows.
+ *   - What a reader can reach is freed after a grace period only.
+ *
+ * A table grows without stopping anybody.  A flow has two links: one for the
+ * bucket array in use, one for the array being filled, twice the size.  Each
+ * added flow moves GROW_STEP buckets over, so no operation is long; when all
+ * are over, the new array is published.  Readers that still stand in the old
+ * one see it as it was; only after their grace period its links serve for
+ * the next growth.
+ *
+ * Hash: the sum, over the words that the mask covers, of (a + high half) *
+ * (b + low half), of which the upper half is taken; a and b are random per
+ * word and boot.  This is universal (Dietzfelbinger 1996, as pair-multiply-
+ * shift in Thorup's "High Speed Hashing for Integers and Strings"), so no
+ * sender can aim packets or flows at one chain, and its multiplications do not
+ * wait for each other.
+ */
+
+#include "classify.h"
+#include "port.h"
+
+#define KEY_WORDS       (sizeof(struct hicamp_flow_key) / 8)
+#define BUCKETS_MIN     16
+#define GROW_STEP       8       /* buckets moved per flow added */
+#define SHARDS_MAX      8
+#define CACHE_LINE      64
+
+/* Counters of a group of CPUs. */
+struct shard {
+    uint64_t packets, bytes;
+    s_time_t used;              /* 0: never */
+    uint64_t pad[5];
+};
+
+struct hicamp_flow_node {
+    struct hicamp_flow_node *link[2];   /* by buckets.link */
+    uint32_t hash;
+    uint32_t slot;
+    struct hicamp_acts *acts;   /* R: RCU, W(lock) */
+    struct shard *shards;       /* [nr_shards], behind key */
+    struct table *table;
+    uint64_t cookie;            /* W(lock), read without */
+    uint32_t in_port;           /* 0: any */
+    struct list_head by_port;   /* R/W(lock) */
+    struct rcu_head rcu;
+    uint64_t key[];             /* the words that the mask covers, masked */
+};
+
+struct buckets {
+    struct rcu_head rcu;
+    struct table *table;
+    unsigned int size;          /* a power of two */
+    unsigned int link;          /* which link of the flows is ours */
+    struct hicamp_flow_node *head[];
+};
+
+struct table {
+    unsigned int nr_words;
+    uint8_t word[KEY_WORDS];    /* indices of the words that mask covers */
+    uint64_t mask[KEY_WORDS];   /* these words of it */
+    struct buckets *buckets;    /* R: RCU, W(lock) */
+
+    struct buckets *growing;    /* R/W(lock); array being filled, or NULL */
+    unsigned int moved;         /* R/W(lock); buckets that are over */
+    bool settling;              /* readers may be in the array before */
+    unsigned int nr_flows;      /* R/W(lock) */
+    unsigned int index;         /* in tables[] */
+    atomic_t refs;              /* tables[], and the array before */
+    struct hicamp_flow_key full_mask;
+    struct rcu_head rcu;
+};
+
+/* A free slot holds the next free one, shifted, with bit 0 set. */
+#define SLOT_FREE(next)         (((unsigned long)(next) << 1) | 1)
+
+unsigned int __read_mostly hicamp_flows_max = 65536;
+
+/* The flow writer lock. */
+static DEFINE_SPINLOCK(lock);
+
+static struct table *tables[HICAMP_MASKS_MAX];      /* R: RCU, W(lock) */
+static unsigned int tables_end;                     /* W(lock), grows only */
+static unsigned int nr_tables;                      /* W(lock) */
+
+static unsigned long *__read_mostly slots;          /* R: RCU, W(lock) */
+static unsigned int slots_end;                      /* W(lock) */
+static unsigned int slots_free;                     /* R/W(lock) */
+static unsigned int nr_flows;                       /* W(lock) */
+
+static struct list_head by_port[HICAMP_PORTS_MAX];  /* R/W(lock) */
+
+static unsigned int __read_mostly nr_shards;
+static bool __read_mostly shard_shared;
+static uint64_t __read_mostly seeds[KEY_WORDS][2];
+
+/* ---- Keys ---------------------------------------------------------------- */
+
+static always_inline uint64_t key_word(const struct hicamp_flow_key *key,
+                                       unsigned int i)
+{
+    uint64_t w;
+
+    memcpy(&w, (const uint8_t *)key + i * 8, sizeof(w));
+
+    return w;
+}
+
+/* The words of key that t covers into words[]; returns their hash. */
+static always_inline uint32_t key_hash(const struct table *t,
+                                       const struct hicamp_flow_key *key,
+                                       uint64_t *words)
+{
+    uint64_t sum = 0;
+    unsigned int i;
+
+    for ( i = 0; i < t->nr_words; i++ )
+    {
+        const uint64_t *seed = seeds[t->word[i]];
+        uint64_t w = key_word(key, t->word[i]) & t->mask[i];
+
+        words[i] = w;
+        sum += (seed[0] + (w >> 32)) * (seed[1] + (uint32_t)w);
+    }
+
+    return sum >> 32;
+}
+
+static int key_check(const struct hicamp_flow_key *key,
+                     const struct hicamp_flow_key *mask)
+{
+    unsigned int i;
+
+    for ( i = 0; i < KEY_WORDS; i++ )
+        if ( key_word(key, i) & ~key_word(mask, i) )
+            return -EINVAL;
+
+    for ( i = 0; i < ARRAY_SIZE(mask->reserved); i++ )
+        if ( mask->reserved[i] )
+            return -EOPNOTSUPP;
+
+    return mask->in_port && ~mask->in_port ? -EINVAL : 0;
+}
+
+/* ---- Look-up ------------------------------------------------------------- */
+
+static always_inline struct hicamp_flow_node *table_lookup(
+    struct table *t, const struct hicamp_flow_key *key)
+{
+    uint64_t words[KEY_WORDS];
+    uint32_t hash = key_hash(t, key, words);
+    const struct buckets *b = rcu_dereference(t->buckets);
+    struct hicamp_flow_node *f;
+
+    for ( f = rcu_dereference(b->head[hash & (b->size - 1)]); f;
+          f = rcu_dereference(f->link[b->link]) )
+    {
+        unsigned int i;
+
+        if ( f->hash != hash )
+            continue;
+        for ( i = 0; i < t->nr_words && f->key[i] == words[i]; i++ )
+            ;
+        if ( likely(i == t->nr_words) )
+            return f;
+    }
+
+    return NULL;
+}
+
+static always_inline void flow_account(struct hicamp_flow_node *f,
+                                       unsigned int packets,
+                                       unsigned int bytes)
+{
+    struct shard *s = &f->shards[smp_processor_id() % SHARDS_MAX];
+
+    if ( unlikely(shard_shared) )
+    {
+        arch_fetch_and_add(&s->packets, (uint64_t)packets);
+        arch_fetch_and_add(&s->bytes, (uint64_t)bytes);
+    }
+    else
+    {
+        /* Ours alone, but read elsewhere. */
+        write_atomic(&s->packets, s->packets + packets);
+        write_atomic(&s->bytes, s->bytes + bytes);
+    }
+    write_atomic(&s->used, NOW());
+}
+
+const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
+                                          unsigned int packets,
+                                          unsigned int bytes)
+{
+    unsigned int i, end = read_atomic(&tables_end);
+
+    for ( i = 0; i < end; i++ )
+    {
+        struct table *t = rcu_dereference(tables[i]);
+        struct hicamp_flow_node *f = t ? table_lookup(t, key) : NULL;
+
+        if ( f )
+        {
+            flow_account(f, packets, bytes);
+            return rcu_dereference(f->acts);
+        }
+    }
+
+    return NULL;
+}
+
+/* ---- Actions of a flow ---------------------------------------------------- */
+
+static void cf_check acts_free_rcu(struct rcu_head *head)
+{
+    hicamp_acts_free(container_of(head, struct hicamp_acts, rcu));
+}
+
+/* Do all ports exist that a flow would name? */
+static bool ports_exist(const struct hicamp_flow_key *key,
+                        const struct hicamp_flow_key *mask,
+                        const struct hicamp_acts *acts)
+{
+    unsigned int i;
+
+    if ( mask->in_port && !hicamp_port_exists(key->in_port) )
+        return false;
+
+    for ( i = 0; i < acts->nr_outputs; i++ )
+        if ( !hicamp_port_exists(acts->outputs[i]) )
+            return false;
+
+    return true;
+}
+
+/* ---- Tables -------------------------------------------------------------- */
+
+static struct buckets *buckets_alloc(unsigned int size)
+{
+    struct buckets *b = xzalloc_flex_struct(struct buckets, head, size);
+
+    if ( b )
+        b->size = size;
+
+    return b;
+}
+
+static struct table *table_alloc(const struct hicamp_flow_key *mask)
+{
+    struct table *t = xzalloc(struct table);
+    unsigned int i;
+
+    if ( !t )
+        return NULL;
+
+    t->buckets = buckets_alloc(BUCKETS_MIN);
+    if ( !t->buckets )
+    {
+        xfree(t);
+        return NULL;
+    }
+
+    t->full_mask = *mask;
+    for ( i = 0; i < KEY_WORDS; i++ )
+    {
+        uint64_t w = key_word(mask, i);
+
+        if ( !w )
+            continue;
+        t->word[t->nr_words] = i;
+        t->mask[t->nr_words++] = w;
+    }
+    atomic_set(&t->refs, 1);
+
+    return t;
+}
+
+static void table_put(struct table *t)
+{
+    if ( !atomic_dec_and_test(&t->refs) )
+        return;
+
+    xfree(t->growing);
+    xfree(t->buckets);
+    xfree(t);
+}
+
+static void cf_check table_put_rcu(struct rcu_head *head)
+{
+    table_put(container_of(head, struct table, rcu));
+}
+
+/* The array before the one in use: nobody reads it, its links are free. */
+static void cf_check buckets_settled_rcu(struct rcu_head *head)
+{
+    struct buckets *b = container_of(head, struct buckets, rcu);
+    struct table *t = b->table;
+
+    xfree(b);
+    write_atomic(&t->settling, false);
+    table_put(t);
+}
+
+static struct table *table_find(const struct hicamp_flow_key *mask)
+{
+    unsigned int i;
+
+    ASSERT(spin_is_locked(&lock));
+
+    for ( i = 0; i < tables_end; i++ )
+        if ( tables[i] &&
+             !memcmp(&tables[i]->full_mask, mask, sizeof(*mask)) )
+            return tables[i];
+
+    return NULL;
+}
+
+static int table_publish(struct table *t)
+{
+    unsigned int i;
+
+    for ( i = 0; i < HICAMP_MASKS_MAX && tables[i]; i++ )
+        ;
+    if ( i == HICAMP_MASKS_MAX )
+        return -ENOSPC;
+
+    t->index = i;
+    rcu_assign_pointer(tables[i], t);
+    write_atomic(&tables_end, max(tables_end, i + 1));
+    write_atomic(&nr_tables, nr_tables + 1);
+
+    return 0;
+}
+
+static void table_withdraw(struct table *t)
+{
+    rcu_assign_pointer(tables[t->index], NULL);
+    write_atomic(&nr_tables, nr_tables - 1);
+    call_rcu(&t->rcu, table_put_rcu);
+}
+
+#define BUCKET(b, hash) (&(b)->head[(hash) & ((b)->size - 1)])
+
+static void buckets_link(struct buckets *b, struct hicamp_flow_node *f)
+{
+    struct hicamp_flow_node **head = BUCKET(b, f->hash);
+
+    f->link[b->link] = *head;
+    rcu_assign_pointer(*head, f);
+}
+
+static void buckets_unlink(struct buckets *b, struct hicamp_flow_node *f)
+{
+    struct hicamp_flow_node **link = BUCKET(b, f->hash);
+
+    while ( *link != f )
+        link = &(*link)->link[b->link];
+    rcu_assign_pointer(*link, f->link[b->link]);
+}
+
+/* Does f, or would it, stand in the array that is being filled, too? */
+static bool is_moved(const struct table *t, const struct hicamp_flow_node *f)
+{
+    return t->growing && (f->hash & (t->buckets->size - 1)) < t->moved;
+}
+
+static void table_link(struct table *t, struct hicamp_flow_node *f)
+{
+    buckets_link(t->buckets, f);
+    if ( is_moved(t, f) )
+        buckets_link(t->growing, f);
+    t->nr_flows++;
+}
+
+static void table_unlink(struct table *t, struct hicamp_flow_node *f)
+{
+    buckets_unlink(t->buckets, f);
+    if ( is_moved(t, f) )
+        buckets_unlink(t->growing, f);
+    if ( !--t->nr_flows )
+        table_withdraw(t);
+}
+
+/*
+ * Time to double?  When memory was short the chains get longer, and it is
+ * tried again each time that a full array's worth of flows came on top.
+ */
+static bool table_wants_growth(const struct table *t)
+{
+    return t->nr_flows && !(t->nr_flows % t->buckets->size) && !t->growing &&
+           !read_atomic(&t->settling);
+}
+
+static void table_grow_begin(struct table *t, struct buckets *b)
+{
+    b->table = t;
+    b->link = !t->buckets->link;
+    t->growing = b;
+    t->moved = 0;
+}
+
+static void table_grow_step(struct table *t)
+{
+    struct buckets *old = t->buckets, *b = t->growing;
+    unsigned int end;
+
+    if ( !b )
+        return;
+
+    for ( end = min(t->moved + GROW_STEP, old->size); t->moved < end;
+          t->moved++ )
+    {
+        struct hicamp_flow_node *f;
+
+        for ( f = old->head[t->moved]; f; f = f->link[old->link] )
+            buckets_link(b, f);
+    }
+    if ( t->moved < old->size )
+        return;
+
+    rcu_assign_pointer(t->buckets, b);
+    t->growing = NULL;
+    old->table = t;
+    atomic_inc(&t->refs);
+    write_atomic(&t->settling, true);
+    call_rcu(&old->rcu, buckets_settled_rcu);
+}
+
+/* ---- Flows --------------------------------------------------------------- */
+
+static struct hicamp_flow_node *flow_alloc(const struct hicamp_flow_key *mask)
+{
+    struct hicamp_flow_node *f;
+    unsigned int i, nr = 0;
+    size_t bytes;
+
+    for ( i = 0; i < KEY_WORDS; i++ )
+        nr += !!key_word(mask, i);
+
+    bytes = ROUNDUP(offsetof(struct hicamp_flow_node, key[nr]), CACHE_LINE);
+    f = _xzalloc(bytes + nr_shards * sizeof(struct shard), CACHE_LINE);
+    if ( f )
+        f->shards = (void *)f + bytes;
+
+    return f;
+}
+
+static void cf_check flow_free_rcu(struct rcu_head *head)
+{
+    struct hicamp_flow_node *f = container_of(head, struct hicamp_flow_node,
+                                              rcu);
+
+    hicamp_acts_free(f->acts);
+    xfree(f);
+}
+
+static void flow_publish(struct hicamp_flow_node *f, struct table *t,
+                         const struct hicamp_flow_key *key)
+{
+    unsigned int slot = slots_free;
+
+    f->table = t;
+    f->hash = key_hash(t, key, f->key);
+    INIT_LIST_HEAD(&f->by_port);
+    if ( t->full_mask.in_port )
+    {
+        f->in_port = key->in_port;
+        list_add_tail(&f->by_port,
+                      &by_port[PORT_INDEX(f->in_port) % HICAMP_PORTS_MAX]);
+    }
+
+    f->slot = slot;
+    slots_free = slots[slot] >> 1;
+    write_atomic(&slots[slot], (unsigned long)f);
+    write_atomic(&slots_end, max(slots_end, slot + 1));
+    write_atomic(&nr_flows, nr_flows + 1);
+
+    table_link(t, f);
+}
+
+static void flow_withdraw(struct hicamp_flow_node *f)
+{
+    ASSERT(spin_is_locked(&lock));
+
+    table_unlink(f->table, f);
+    list_del(&f->by_port);
+
+    write_atomic(&slots[f->slot], SLOT_FREE(slots_free));
+    slots_free = f->slot;
+    write_atomic(&nr_flows, nr_flows - 1);
+
+    call_rcu(&f->rcu, flow_free_rcu);
+}
+
+/*
+ * Take the lock, with everything that adding to mask's table may need at hand:
+ * a fresh table in *t when there is none, a bigger bucket array in *b when it
+ * is due and memory allows.  -ENOMEM: without the lock.
+ */
+static int lock_for_add(const struct hicamp_flow_key *mask, struct table **t,
+                        struct buckets **b)
+{
+    bool tried = false;
+
+    *t = NULL;
+    *b = NULL;
+
+    for ( ; ; )
+    {
+        const struct table *found;
+        unsigned int size;
+
+        spin_lock(&lock);
+
+        found = table_find(mask);
+        if ( !found && !*t )
+        {
+            spin_unlock(&lock);
+            *t = table_alloc(mask);
+            if ( !*t )
+                return -ENOMEM;
+        }
+        else if ( found && table_wants_growth(found) && !tried )
+        {
+            size = found->buckets->size;
+            spin_unlock(&lock);
+            *b = buckets_alloc(size * 2);
+            tried = true;
+        }
+        else
+            return 0;
+    }
+}
+
+int hicamp_flow_add(const struct hicamp_flow_key *key,
+                    const struct hicamp_flow_key *mask, uint64_t cookie,
+                    struct hicamp_acts *acts)
+{
+    struct hicamp_flow_node *f;
+    struct table *t, *fresh = NULL;
+    struct buckets *b = NULL;
+    int rc = key_check(key, mask);
+
+    if ( rc )
+        return rc;
+
+    f = flow_alloc(mask);
+    if ( !f )
+        return -ENOMEM;
+
+    rc = lock_for_add(mask, &fresh, &b);
+    if ( rc )
+        goto out;
+
+    t = table_find(mask);
+
+    if ( t && table_lookup(t, key) )
+        rc = -EEXIST;
+    else if ( !ports_exist(key, mask, acts) )
+        rc = -ENOENT;
+    else if ( nr_flows >= hicamp_flows_max )
+        rc = -ENOSPC;
+    else if ( !t )
+    {
+        rc = table_publish(fresh);
+        if ( !rc )
+        {
+            t = fresh;
+            fresh = NULL;
+        }
+    }
+
+    if ( !rc )
+    {
+        f->acts = acts;
+        f->cookie = cookie;
+        flow_publish(f, t, key);
+        f = NULL;
+
+        if ( b && !t->growing && !read_atomic(&t->settling) &&
+             b->size == t->buckets->size * 2 )
+        {
+            table_grow_begin(t, b);
+            b = NULL;
+        }
+        table_grow_step(t);
+    }
+
+    spin_unlock(&lock);
+
+ out:
+    if ( fresh )
+        table_put(fresh);
+    xfree(b);
+    xfree(f);
+
+    return rc;
+}
+
+/* The flow of exactly (key, mask), or NULL. */
+static struct hicamp_flow_node *flow_find(const struct hicamp_flow_key *key,
+                                          const struct hicamp_flow_key *mask)
+{
+    struct table *t = table_find(mask);
+
+    return t ? table_lookup(t, key) : NULL;
+}
+
+int hicamp_flow_modify(const struct hicamp_flow_key *key,
+                       const struct hicamp_flow_key *mask, uint64_t cookie,
+                       struct hicamp_acts *acts)
+{
+    struct hicamp_flow_node *f;
+    int rc = key_check(key, mask);
+
+    if ( rc )
+        return rc;
+
+    spin_lock(&lock);
+
+    f = flow_find(key, mask);
+    if ( f && ports_exist(key, mask, acts) )
+    {
+        struct hicamp_acts *old = f->acts;
+
+        write_atomic(&f->cookie, cookie);
+        rcu_assign_pointer(f->acts, acts);
+        call_rcu(&old->rcu, acts_free_rcu);
+    }
+    else
+        rc = -ENOENT;
+
+    spin_unlock(&lock);
+
+    return rc;
+}
+
+int hicamp_flow_delete(const struct hicamp_flow_key *key,
+                       const struct hicamp_flow_key *mask)
+{
+    struct hicamp_flow_node *f;
+    int rc = key_check(key, mask);
+
+    if ( rc )
+        return rc;
+
+    spin_lock(&lock);
+
+    f = flow_find(key, mask);
+    if ( f )
+        flow_withdraw(f);
+
+    spin_unlock(&lock);
+
+    return f ? 0 : -ENOENT;
+}
+
+int hicamp_flow_drop_port(uint32_t port, uint64_t *cursor)
+{
+    struct list_head *list = &by_port[PORT_INDEX(port) % HICAMP_PORTS_MAX];
+    struct hicamp_flow_node *f, *next;
+    unsigned int done;
+
+    do {
+        done = 0;
+        spin_lock(&lock);
+
+        list_for_each_entry_safe ( f, next, list, by_port )
+        {
+            if ( done == HICAMP_PREEMPT_EVERY )
+                break;
+            if ( f->in_port != port && hicamp_port_exists(f->in_port) )
+                continue;
+            flow_withdraw(f);
+            done++;
+        }
+
+        spin_unlock(&lock);
+
+        if ( done < HICAMP_PREEMPT_EVERY )
+            return 0;
+    } while ( !hypercall_preempt_check() );
+
+    return -ERESTART;
+}
+
+int hicamp_flow_flush(void)
+{
+    unsigned int done;
+
+    do {
+        spin_lock(&lock);
+
+        for ( done = 0; nr_flows && done < HICAMP_PREEMPT_EVERY; done++ )
+        {
+            unsigned int end = slots_end;
+
+            /* Downwards, so that a next call need not search again. */
+            while ( slots[end - 1] & 1 )
+                end--;
+            write_atomic(&slots_end, end);
+            flow_withdraw((struct hicamp_flow_node *)slots[end - 1]);
+        }
+
+        spin_unlock(&lock);
+
+        if ( done < HICAMP_PREEMPT_EVERY )
+            return 0;
+    } while ( !hypercall_preempt_check() );
+
+    return -ERESTART;
+}
+
+/* ---- Reading the table --------------------------------------------------- */
+
+static void flow_view(const struct hicamp_flow_node *f,
+                      struct hicamp_flow_view *view)
+{
+    const struct table *t = f->table;
+    s_time_t used = 0;
+    unsigned int i;
+
+    memset(view, 0, sizeof(*view));
+    view->mask = t->full_mask;
+    for ( i = 0; i < t->nr_words; i++ )
+        memcpy((uint8_t *)&view->key + t->word[i] * 8, &f->key[i], 8);
+    view->acts = rcu_dereference(f->acts);
+    view->cookie = read_atomic(&f->cookie);
+
+    for ( i = 0; i < nr_shards; i++ )
+    {
+        const struct shard *s = &f->shards[i];
+
+        view->packets += read_atomic(&s->packets);
+        view->bytes += read_atomic(&s->bytes);
+        used = max(used, read_atomic(&s->used));
+    }
+    view->used_ns = used ? (uint64_t)max_t(s_time_t, NOW() - used, 0)
+                         : ~0ULL;
+}
+
+bool hicamp_flow_next(uint64_t *cursor, struct hicamp_flow_view *view)
+{
+    unsigned int end = read_atomic(&slots_end);
+
+    while ( *cursor < end )
+    {
+        unsigned int i = array_index_nospec(*cursor, (uint64_t)end);
+        unsigned long slot = read_atomic(&slots[i]);
+
+        ++*cursor;
+        if ( !(slot & 1) )
+        {
+            flow_view((const struct hicamp_flow_node *)slot, view);
+            return true;
+        }
+    }
+
+    return false;
+}
+
+unsigned int hicamp_flow_count(void)
+{
+    return read_atomic(&nr_flows);
+}
+
+unsigned int hicamp_mask_count(void)
+{
+    return read_atomic(&nr_tables);
+}
+
+int __init hicamp_classify_init(void)
+{
+    unsigned int i;
+
+    BUILD_BUG_ON(sizeof(struct hicamp_flow_key) % 8);
+    BUILD_BUG_ON(sizeof(struct shard) != CACHE_LINE);
+
+    slots = xmalloc_array(unsigned long, hicamp_flows_max);
+    if ( !slots )
+        return -ENOMEM;
+
+    for ( i = 0; i < hicamp_flows_max; i++ )
+        slots[i] = SLOT_FREE(i + 1);
+    for ( i = 0; i < ARRAY_SIZE(by_port); i++ )
+        INIT_LIST_HEAD(&by_port[i]);
+
+    for ( i = 0; i < KEY_WORDS * 2; i++ )
+        seeds[i / 2][i % 2] = ((uint64_t)get_random() << 32) | get_random();
+
+    nr_shards = min_t(unsigned int, nr_cpu_ids, SHARDS_MAX);
+    shard_shared = nr_cpu_ids > SHARDS_MAX;
+
+    return 0;
+}
