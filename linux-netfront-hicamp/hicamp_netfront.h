@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the rooms of this driver share
+ *
+ * Lock order, outermost first:
+ *
+ *   rtnl          attach, detach, sizes: np->attached and everything that a
+ *                 queue owns only while attached
+ *   q->rx_lock    rx state and the receive pool (softirq; the shrinker tries)
+ *   tx lock       the netdev queue's _xmit_lock: tx state (softirq)
+ *
+ * The tx path never takes q->rx_lock.
+ */
+
+#ifndef HNF_NETFRONT_H
+#define HNF_NETFRONT_H
+
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/netdevice.h>
+#include <linux/shrinker.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/u64_stats_sync.h>
+#include <xen/xenbus.h>
+
+#include "rings.h"
+
+#define HNF_NAME		"hicamp-netfront"
+#define HNF_QUEUES		1	/* used now; the ABI has more */
+
+/* Counters of the tx path; under the tx lock.  ethtool.c names them. */
+struct hnf_tx_stats {
+	struct u64_stats_sync syncp;	/* for packets and bytes */
+	u64 packets;
+	u64 bytes;
+	u64 inlined;		/* packets without extents */
+	u64 extents;		/* FRAME extents written */
+	u64 doorbells;		/* hypercalls made */
+	u64 doorbells_skipped;	/* Xen was looking already */
+	u64 doorbell_errors;
+	u64 completions;	/* reaped */
+	u64 torn;		/* completed as taken back */
+	u64 bad;		/* completed as malformed */
+	u64 linearized;		/* had more extents than fit */
+	u64 stopped;		/* the queue was full */
+	u64 timeouts;		/* watchdog */
+	u64 drop_down;		/* not attached, or queue given up */
+	u64 drop_malformed;	/* could not be expressed */
+	u64 drop_nomem;
+	u64 broken;		/* nonsense in a ring: queue given up */
+};
+
+/* Counters of the rx path and the pool; under q->rx_lock. */
+struct hnf_rx_stats {
+	struct u64_stats_sync syncp;	/* for packets and bytes */
+	u64 packets;
+	u64 bytes;
+	u64 inlined;		/* packets without extents */
+	u64 extents;		/* buffers handed to the stack */
+	u64 gso;		/* packets with GSO */
+	u64 small_copied;	/* payload copied, buffer kept */
+	u64 doorbells;		/* Xen waited for buffers or room */
+	u64 doorbell_errors;
+	u64 drop_malformed;	/* inconsistent metadata */
+	u64 drop_frags;		/* more fragments than an skb takes */
+	u64 drop_nomem;
+	u64 csum_fixup;		/* GSO without partial checksum */
+	u64 issued;		/* runs issued */
+	u64 reused;		/* runs that the stack gave back */
+	u64 evicted;		/* runs given up to slow readers */
+	u64 shrunk;		/* runs given back to the system */
+	u64 revoked;		/* runs revoked */
+	u64 scattered;		/* allocations not machine-contiguous */
+	u64 refill_fail;
+	u64 broken;		/* nonsense in a ring: queue given up */
+};
+
+/**
+ * struct hnf_run - machine-contiguous pages issued as one
+ * @busy: in pool->busy, if no chunk is posted and it is not pool->cur
+ * @page: first page (compound head if order > 0)
+ * @ref: grant reference
+ * @bias: page references that the pool holds; the stack holds the others
+ * @idx: place in pool->run
+ * @posted: bit per chunk that Xen may write to
+ * @next: first chunk not posted yet in this round
+ * @nr: chunks
+ * @order: log2 of pages
+ * @shift: log2 of bytes per chunk
+ */
+struct hnf_run {
+	struct list_head busy;
+	struct page *page;
+	u32 ref;
+	u32 bias;
+	u16 idx;
+	u16 posted;
+	u8 next;
+	u8 nr;
+	u8 order;
+	u8 shift;
+};
+
+#define HNF_RUN_CHUNKS		16	/* at most, of one run */
+#define HNF_RUNS_MAX		16384	/* so that a fill id has room */
+
+/* See space.c. */
+struct hnf_pool {
+	struct hnf_run **run;		/* by index, NULL if free */
+	u16 *free_idx;			/* stack of free indices */
+	unsigned int nr_free;
+	unsigned int max_runs;
+	struct list_head busy;		/* oldest first */
+	struct hnf_run *cur;		/* chunks are posted from here */
+	unsigned int nr_busy;
+	unsigned int posted;		/* bytes that Xen may write to */
+	unsigned int posted_chunks;
+	unsigned int pages;		/* issued */
+	unsigned int max_pages;
+	unsigned int order;		/* runs to allocate */
+	unsigned int misses;		/* scattered in sequence */
+};
+
+struct hnf_tx {
+	u32 prod;
+	u32 rung;		/* prod when the doorbell was last considered */
+	u32 cons;		/* cached tx_cons */
+	u32 comp_cons;
+	bool comp_event;	/* what we last wrote there */
+	unsigned int nr_free;	/* ids */
+	u16 *free_id;		/* stack of free ids */
+	struct sk_buff **skb;	/* by id */
+};
+
+struct hnf_rx {
+	u32 cons;
+	u32 fill_prod;
+};
+
+struct hnf_port;
+
+/**
+ * struct hnf_queue - one queue of a port
+ * @np: its port
+ * @id: its number
+ * @live: attached, data may flow; under the tx lock
+ * @broken: given up until the next attach
+ * @running: NAPI is enabled; under rtnl
+ * @irq: its event, 0 if none
+ * @area: the rings' memory; under rtnl
+ * @rings: the rings in it
+ * @tx: transmit state
+ * @rx_lock: protects @rx and @pool
+ * @rx: receive state
+ * @pool: receive buffers
+ * @napi: polls rx, completions and refill
+ * @retry: looks again where no event is to be expected
+ * @tx_stats: under the tx lock
+ * @rx_stats: under @rx_lock
+ */
+struct hnf_queue {
+	struct hnf_port *np;
+	u32 id;
+	bool live;
+	bool broken;
+	bool running;
+	unsigned int irq;
+	void *area;
+	struct hnf_rings rings;
+
+	struct hnf_tx tx ____cacheline_aligned_in_smp;
+	struct hnf_tx_stats tx_stats;
+
+	spinlock_t rx_lock ____cacheline_aligned_in_smp; /* rx and pool */
+	struct hnf_rx rx;
+	struct hnf_pool pool;
+	struct hnf_rx_stats rx_stats;
+
+	struct napi_struct napi;
+	struct timer_list retry;
+};
+
+/* Ring sizes in entries. */
+struct hnf_sizes {
+	u32 tx;
+	u32 rx;
+	u32 fill;
+	u32 comp;
+};
+
+/* One vif: netdev_priv() of its netdev. */
+struct hnf_port {
+	struct net_device *netdev;
+	struct xenbus_device *xbdev;
+	struct xenbus_watch backend_watch;
+	struct shrinker shrinker;
+	u32 devid;
+	u32 id;			/* port id, valid while attached */
+	u32 max_ring;
+	bool attached;		/* under rtnl */
+	bool mtu_known;
+	struct hnf_sizes sizes;	/* under rtnl; of the next attach */
+	unsigned int nr_queues;
+	struct hnf_queue queues[HNF_QUEUES];
+};
+
+/* port.c */
+extern const struct net_device_ops hnf_netdev_ops;
+void hnf_port_setup(struct hnf_port *np);
+int hnf_port_attach(struct hnf_port *np);
+void hnf_port_detach(struct hnf_port *np, bool forget);
+bool hnf_port_alive(struct hnf_port *np);
+void hnf_queue_broken(struct hnf_queue *q, const char *why);
+
+/* xmit.c */
+netdev_tx_t hnf_start_xmit(struct sk_buff *skb, struct net_device *dev);
+netdev_features_t hnf_features_check(struct sk_buff *skb,
+				     struct net_device *dev,
+				     netdev_features_t features);
+void hnf_tx_poll(struct hnf_queue *q, int budget);
+int hnf_tx_alloc(struct hnf_queue *q);
+void hnf_tx_free(struct hnf_queue *q, bool leak);
+
+/* recv.c */
+int hnf_poll(struct napi_struct *napi, int budget);
+
+/* space.c */
+int hnf_pool_init(struct hnf_queue *q);
+void hnf_pool_refill(struct hnf_queue *q);
+struct hnf_run *hnf_pool_claim(struct hnf_pool *pool, u64 id, u32 *off);
+void hnf_pool_repost(struct hnf_queue *q, struct hnf_run *run, u32 off);
+void hnf_pool_settle(struct hnf_pool *pool, struct hnf_run *run);
+void hnf_pool_unpost(struct hnf_queue *q);
+void hnf_pool_drain(struct hnf_queue *q, bool forget);
+void hnf_pool_destroy(struct hnf_queue *q);
+int hnf_shrinker_register(struct hnf_port *np);
+
+/* ethtool.c */
+extern const struct ethtool_ops hnf_ethtool_ops;
+
+static inline struct netdev_queue *hnf_txq(struct hnf_queue *q)
+{
+	return netdev_get_tx_queue(q->np->netdev, q->id);
+}
+
+static inline bool hnf_ring_size_ok(u32 size, u32 max)
+{
+	return size >= HICAMP_RING_MIN && size <= max && is_power_of_2(size);
+}
+
+#endif /* HNF_NETFRONT_H */

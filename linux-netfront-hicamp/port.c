@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life of a port: attach, detach, netdev operations
+ *
+ * Lives here: the rings' memory, the event, starting and stopping queues.
+ *
+ * Invariants:
+ *  - rtnl is held whenever np->attached or a queue's rings change, so ndo and
+ *    ethtool operations see either an attached or a detached port.
+ *  - A queue's memory is freed after NAPI, timer, event and tx path have been
+ *    stopped and Xen has answered the detach.  If that answer is an error that
+ *    leaves doubt, the memory is leaked.
+ *
+ * Called by: main.c (setup, attach, detach), ethtool.c (sizes), the network
+ * core (operations), xmit.c and recv.c (hnf_queue_broken).
+ */
+
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/mm.h>
+#include <linux/rtnetlink.h>
+#include <linux/vmalloc.h>
+#include <xen/events.h>
+#include <xen/interface/event_channel.h>
+#include <xen/page.h>
+
+#include "hicamp_netfront.h"
+
+/**
+ * hnf_queue_broken - give a queue up until the next attach
+ * @q: the queue
+ * @why: what is wrong, for the log
+ *
+ * May be called from any context.
+ */
+void hnf_queue_broken(struct hnf_queue *q, const char *why)
+{
+	if (xchg(&q->broken, true))
+		return;
+	netdev_err(q->np->netdev, "queue %u stopped until it is connected again: %s\n",
+		   q->id, why);
+}
+
+static irqreturn_t hnf_event(int irq, void *arg)
+{
+	struct hnf_queue *q = arg;
+
+	WRITE_ONCE(q->rings.ctrl->rx_event, 0);	/* NAPI sets it again */
+	napi_schedule(&q->napi);
+	return IRQ_HANDLED;
+}
+
+static void hnf_retry(struct timer_list *t)
+{
+	struct hnf_queue *q = from_timer(q, t, retry);
+
+	napi_schedule(&q->napi);
+}
+
+/* Let packets flow through an attached queue of a device that is up. */
+static void hnf_queue_start(struct hnf_queue *q)
+{
+	if (q->running)
+		return;
+	q->running = true;
+	napi_enable(&q->napi);
+	netif_tx_start_queue(hnf_txq(q));
+	local_bh_disable();
+	napi_schedule(&q->napi);	/* which fills the fill ring */
+	local_bh_enable();
+}
+
+static void hnf_queue_stop(struct hnf_queue *q)
+{
+	if (!q->running)
+		return;
+	q->running = false;
+	napi_disable(&q->napi);
+	del_timer_sync(&q->retry);
+}
+
+static size_t hnf_area_bytes(const struct hnf_rings *r)
+{
+	return HICAMP_AREA_BYTES(r->tx_slots, r->rx_slots, r->fill_entries,
+				 r->comp_entries);
+}
+
+/* Memory for the rings, of np->sizes, all zero. */
+static int hnf_area_alloc(struct hnf_queue *q)
+{
+	const struct hnf_sizes *s = &q->np->sizes;
+	struct hnf_rings *r = &q->rings;
+	u8 *area;
+	int err;
+
+	r->tx_slots = s->tx;
+	r->rx_slots = s->rx;
+	r->fill_entries = s->fill;
+	r->comp_entries = s->comp;
+
+	area = vzalloc(hnf_area_bytes(r));
+	if (!area)
+		return -ENOMEM;
+	err = hnf_tx_alloc(q);
+	if (err) {
+		vfree(area);
+		return err;
+	}
+
+	q->area = area;
+	r->ctrl = (void *)area;
+	r->ctrl->tx_wakeup = 1;	/* until Xen says that it looks by itself */
+	r->tx = area + HICAMP_TX_OFF(s->tx, s->rx, s->fill, s->comp);
+	r->rx = area + HICAMP_RX_OFF(s->tx, s->rx, s->fill, s->comp);
+	r->fill = (void *)(area +
+			   HICAMP_FILL_OFF(s->tx, s->rx, s->fill, s->comp));
+	r->comp = (void *)(area +
+			   HICAMP_COMP_OFF(s->tx, s->rx, s->fill, s->comp));
+	return 0;
+}
+
+/* Free the rings and what is under way; if leak, nothing that Xen may see. */
+static void hnf_area_free(struct hnf_queue *q, bool leak)
+{
+	if (!q->area)
+		return;
+	hnf_tx_free(q, leak);
+	hnf_pool_unpost(q);
+	if (!leak)
+		vfree(q->area);
+	q->area = NULL;
+	memset(&q->rings, 0, sizeof(q->rings));
+}
+
+/* Describe a queue's area to Xen; the frame list is freed by the caller. */
+static int hnf_queue_describe(struct hnf_queue *q, struct hicamp_queue *arg)
+{
+	size_t nr = DIV_ROUND_UP(hnf_area_bytes(&q->rings), PAGE_SIZE), i;
+	u64 *frames = kvcalloc(nr, sizeof(*frames), GFP_KERNEL);
+
+	if (!frames)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		struct page *page = vmalloc_to_page(q->area + i * PAGE_SIZE);
+
+		frames[i] = pfn_to_gfn(page_to_pfn(page));
+	}
+	arg->tx_slots = q->rings.tx_slots;
+	arg->rx_slots = q->rings.rx_slots;
+	arg->fill_entries = q->rings.fill_entries;
+	arg->comp_entries = q->rings.comp_entries;
+	arg->frames = (unsigned long)frames;
+	arg->nr_frames = nr;
+	return 0;
+}
+
+static int hnf_xen_detach(struct hnf_port *np)
+{
+	struct hicamp_port_detach arg = { .devid = np->devid };
+
+	return hnf_hypercall(HICAMP_OP_port_detach, &arg);
+}
+
+/* The attach hypercall; what an earlier kernel left behind is cleared. */
+static int hnf_xen_attach(struct hnf_port *np, struct hicamp_queue *queues)
+{
+	struct hicamp_port_attach arg = {
+		.devid = np->devid,
+		.nr_queues = np->nr_queues,
+		.queues = (unsigned long)queues,
+	};
+	int err = hnf_hypercall(HICAMP_OP_port_attach, &arg);
+
+	if (err == -EBUSY) {
+		netdev_info(np->netdev, "port is still attached: detaching\n");
+		err = hnf_xen_detach(np);
+		if (err && err != -ENOTCONN)
+			return err;
+		err = hnf_hypercall(HICAMP_OP_port_attach, &arg);
+	}
+	if (!err)
+		np->id = arg.port;
+	return err;
+}
+
+/* Bind to the event channel that Xen made for the queue in our own domain. */
+static int hnf_event_bind(struct hnf_queue *q, evtchn_port_t evtchn)
+{
+	struct evtchn_bind_interdomain bind = {
+		.remote_dom = DOMID_SELF,
+		.remote_port = evtchn,
+	};
+	struct evtchn_close close;
+	int err;
+
+	err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &bind);
+	if (err)
+		return err;
+	err = bind_evtchn_to_irqhandler(bind.local_port, hnf_event, 0,
+					q->np->netdev->name, q);
+	if (err < 0) {
+		close.port = bind.local_port;
+		HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+		return err;
+	}
+	q->irq = err;
+	return 0;
+}
+
+static void hnf_event_unbind(struct hnf_queue *q)
+{
+	if (q->irq)
+		unbind_from_irqhandler(q->irq, q);
+	q->irq = 0;
+}
+
+static void hnf_port_release(struct hnf_port *np, bool leak)
+{
+	unsigned int i;
+
+	for (i = 0; i < np->nr_queues; i++)
+		hnf_area_free(&np->queues[i], leak);
+}
+
+static void hnf_frames_free(struct hnf_port *np, struct hicamp_queue *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < np->nr_queues; i++)
+		kvfree((void *)(unsigned long)arg[i].frames);
+}
+
+/* Detach in Xen; true if Xen may still hold our memory. */
+static bool hnf_xen_keeps(struct hnf_port *np)
+{
+	int err = hnf_xen_detach(np);
+
+	/* Destroyed, or detached by others, is as good. */
+	if (!err || err == -ENOENT || err == -ENOTCONN)
+		return false;
+	netdev_err(np->netdev, "cannot detach: %d, rings leaked\n", err);
+	return true;
+}
+
+/**
+ * hnf_port_attach - give the port its rings and put it in service
+ * @np: the port, detached; rtnl is held
+ *
+ * Return: 0 or a negative errno.
+ */
+int hnf_port_attach(struct hnf_port *np)
+{
+	struct hicamp_queue arg[HNF_QUEUES] = {};
+	unsigned int i;
+	int err = 0;
+
+	ASSERT_RTNL();
+	if (np->attached)
+		return -EBUSY;
+
+	for (i = 0; i < np->nr_queues && !err; i++) {
+		err = hnf_area_alloc(&np->queues[i]);
+		if (!err)
+			err = hnf_queue_describe(&np->queues[i], &arg[i]);
+	}
+	if (err)
+		goto out_release;
+
+	err = hnf_xen_attach(np, arg);
+	if (err)
+		goto out_release;
+
+	for (i = 0; i < np->nr_queues; i++) {
+		err = hnf_event_bind(&np->queues[i], arg[i].evtchn);
+		if (err)
+			goto out_unbind;
+	}
+	hnf_frames_free(np, arg);
+
+	np->attached = true;
+	for (i = 0; i < np->nr_queues; i++) {
+		struct hnf_queue *q = &np->queues[i];
+		struct netdev_queue *txq = hnf_txq(q);
+
+		__netif_tx_lock_bh(txq);
+		q->broken = false;
+		q->live = true;
+		__netif_tx_unlock_bh(txq);
+		if (netif_running(np->netdev)) {
+			hnf_queue_start(q);
+			netif_tx_wake_queue(txq);
+		}
+	}
+	return 0;
+
+out_unbind:
+	for (i = 0; i < np->nr_queues; i++)
+		hnf_event_unbind(&np->queues[i]);
+	hnf_frames_free(np, arg);
+	hnf_port_release(np, hnf_xen_keeps(np));
+	return err;
+
+out_release:
+	hnf_frames_free(np, arg);
+	hnf_port_release(np, false);
+	return err;
+}
+
+/**
+ * hnf_port_detach - take the port out of service, free its rings
+ * @np: the port; rtnl is held
+ * @forget: we are in a new domain: neither port nor grant space of ours exist
+ *
+ * Receive runs stay issued, unless forgotten.
+ */
+void hnf_port_detach(struct hnf_port *np, bool forget)
+{
+	unsigned int i;
+
+	ASSERT_RTNL();
+	if (np->attached) {
+		for (i = 0; i < np->nr_queues; i++) {
+			struct hnf_queue *q = &np->queues[i];
+			struct netdev_queue *txq = hnf_txq(q);
+
+			__netif_tx_lock_bh(txq);
+			q->live = false;
+			__netif_tx_unlock_bh(txq);
+			hnf_queue_stop(q);
+			hnf_event_unbind(q);
+			del_timer_sync(&q->retry);
+		}
+		np->attached = false;
+		hnf_port_release(np, !forget && hnf_xen_keeps(np));
+	}
+	for (i = 0; forget && i < np->nr_queues; i++)
+		hnf_pool_drain(&np->queues[i], true);
+}
+
+/**
+ * hnf_port_alive - does Xen still serve the port?
+ * @np: the port; rtnl is held
+ *
+ * Return: true if it is attached and none of its rings is stopped.
+ */
+bool hnf_port_alive(struct hnf_port *np)
+{
+	unsigned int i;
+
+	if (!np->attached)
+		return false;
+	for (i = 0; i < np->nr_queues; i++)
+		if (READ_ONCE(np->queues[i].broken) ||
+		    hnf_doorbell(np->id, i, HICAMP_DOORBELL_RX))
+			return false;
+	return true;
+}
+
+static int hnf_open(struct net_device *dev)
+{
+	struct hnf_port *np = netdev_priv(dev);
+	unsigned int i;
+
+	for (i = 0; np->attached && i < np->nr_queues; i++)
+		hnf_queue_start(&np->queues[i]);
+	return 0;
+}
+
+static int hnf_stop(struct net_device *dev)
+{
+	struct hnf_port *np = netdev_priv(dev);
+	unsigned int i;
+
+	netif_tx_disable(dev);
+	for (i = 0; i < np->nr_queues; i++) {
+		hnf_queue_stop(&np->queues[i]);
+		if (np->attached) {
+			local_bh_disable();
+			hnf_tx_poll(&np->queues[i], 0);
+			local_bh_enable();
+			del_timer_sync(&np->queues[i].retry);
+		}
+	}
+	return 0;
+}
+
+static void hnf_get_stats64(struct net_device *dev,
+			    struct rtnl_link_stats64 *tot)
+{
+	struct hnf_port *np = netdev_priv(dev);
+	unsigned int i, start;
+
+	for (i = 0; i < np->nr_queues; i++) {
+		const struct hnf_tx_stats *tx = &np->queues[i].tx_stats;
+		const struct hnf_rx_stats *rx = &np->queues[i].rx_stats;
+		u64 packets, bytes;
+
+		do {
+			start = u64_stats_fetch_begin(&tx->syncp);
+			packets = tx->packets;
+			bytes = tx->bytes;
+		} while (u64_stats_fetch_retry(&tx->syncp, start));
+		tot->tx_packets += packets;
+		tot->tx_bytes += bytes;
+
+		do {
+			start = u64_stats_fetch_begin(&rx->syncp);
+			packets = rx->packets;
+			bytes = rx->bytes;
+		} while (u64_stats_fetch_retry(&rx->syncp, start));
+		tot->rx_packets += packets;
+		tot->rx_bytes += bytes;
+
+		tot->tx_errors += tx->bad;
+		tot->tx_dropped += tx->drop_down + tx->drop_malformed +
+				   tx->drop_nomem;
+		tot->rx_errors += rx->drop_malformed;
+		tot->rx_dropped += rx->drop_nomem + rx->drop_frags;
+	}
+}
+
+static void hnf_tx_timeout(struct net_device *dev, unsigned int txqueue)
+{
+	struct hnf_port *np = netdev_priv(dev);
+	struct hnf_queue *q = &np->queues[txqueue];
+
+	q->tx_stats.timeouts++;
+	if (net_ratelimit())
+		netdev_warn(dev, "queue %u does not move\n", txqueue);
+	napi_schedule(&q->napi);
+}
+
+const struct net_device_ops hnf_netdev_ops = {
+	.ndo_open		= hnf_open,
+	.ndo_stop		= hnf_stop,
+	.ndo_start_xmit		= hnf_start_xmit,
+	.ndo_features_check	= hnf_features_check,
+	.ndo_get_stats64	= hnf_get_stats64,
+	.ndo_tx_timeout		= hnf_tx_timeout,
+	.ndo_set_mac_address	= eth_mac_addr,
+	.ndo_validate_addr	= eth_validate_addr,
+};
+
+/**
+ * hnf_port_setup - what does not depend on being attached
+ * @np: a port with np->netdev set
+ */
+void hnf_port_setup(struct hnf_port *np)
+{
+	struct net_device *dev = np->netdev;
+	netdev_features_t csum_gso = NETIF_F_SG | NETIF_F_HW_CSUM |
+				     NETIF_F_TSO | NETIF_F_TSO6;
+	unsigned int i;
+
+	np->nr_queues = HNF_QUEUES;
+	for (i = 0; i < np->nr_queues; i++) {
+		struct hnf_queue *q = &np->queues[i];
+
+		q->np = np;
+		q->id = i;
+		spin_lock_init(&q->rx_lock);
+		u64_stats_init(&q->tx_stats.syncp);
+		u64_stats_init(&q->rx_stats.syncp);
+		timer_setup(&q->retry, hnf_retry, 0);
+		netif_napi_add(dev, &q->napi, hnf_poll);
+	}
+
+	dev->netdev_ops = &hnf_netdev_ops;
+	dev->ethtool_ops = &hnf_ethtool_ops;
+	dev->hw_features = csum_gso | NETIF_F_RXCSUM;
+	/*
+	 * The receiver checks headers and counts segments (as it must), so
+	 * unchecked GSO packets may pass.  No TSO_ECN, no TSO_MANGLEID: the
+	 * ABI does not carry these.
+	 */
+	dev->features = dev->hw_features | NETIF_F_HIGHDMA |
+			NETIF_F_GSO_ROBUST;
+	dev->vlan_features = csum_gso | NETIF_F_HIGHDMA;
+	dev->priv_flags &= ~IFF_TX_SKB_SHARING;	/* we keep what we send */
+	dev->watchdog_timeo = 5 * HZ;
+	dev->min_mtu = ETH_MIN_MTU;
+	/* A tagged packet must fit as well. */
+	dev->max_mtu = HICAMP_LEN_MAX - ETH_HLEN - VLAN_HLEN;
+	/* Of the whole frame: longer ones are segmented in software. */
+	netif_set_tso_max_size(dev, HICAMP_LEN_MAX);
+}

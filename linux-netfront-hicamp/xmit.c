@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sending: skb to slots and extents, doorbell, completions
+ *
+ * Lives here: everything about the tx and comp rings.
+ *
+ * Invariants:
+ *  - Small packets are copied into the ring and their skb is freed at once.
+ *    Of others the headers are copied; the payload stays in the skb's pages,
+ *    named by machine frame, and the skb is freed when the completion with its
+ *    id has come, or after detach: not before Xen has let go of the frames.
+ *  - There are as many ids as comp entries, so comp never overflows.
+ *  - While skbs are under way and the tx lock is free, comp_event is set.
+ *    While the queue is stopped, comp_event is set or the timer runs, so it is
+ *    always woken again.
+ *
+ * Xen works in the doorbell: mostly it has taken all packets and written most
+ * completions when the hypercall returns.  So completions are reaped right
+ * behind it, and events for them are asked for only if some are missing.
+ *
+ * Called by: the network core (xmit), recv.c's NAPI poll, port.c (alloc, free).
+ * The tx lock is held in every function but the exported ones, which say so.
+ */
+
+#include <linux/if_vlan.h>
+#include <linux/module.h>
+#include <linux/netfilter.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/sock.h>
+#include <xen/page.h>
+
+#include "hicamp_netfront.h"
+
+static bool tx_orphan = true;
+module_param(tx_orphan, bool, 0644);
+MODULE_PARM_DESC(tx_orphan,
+		 "Take packets off their socket's account when sent (default on)");
+
+/*
+ * Byte queue limits guard only against completions that stay out: with less
+ * than this under way the queue never stops, as long as Xen completes in the
+ * doorbell.
+ */
+#define HNF_BQL_MIN	(256 * 1024)
+
+static u32 hnf_tx_outstanding(const struct hnf_queue *q)
+{
+	return q->rings.comp_entries - q->tx.nr_free;
+}
+
+static void hnf_tx_broken(struct hnf_queue *q, const char *why)
+{
+	q->tx_stats.broken++;
+	hnf_queue_broken(q, why);
+}
+
+/* Is there room for the largest packet? */
+static bool hnf_tx_room(struct hnf_queue *q)
+{
+	u32 free;
+
+	if (unlikely(!q->tx.nr_free))
+		return false;
+
+	free = q->rings.tx_slots - (q->tx.prod - q->tx.cons);
+	if (likely(free >= HICAMP_PKT_SLOTS_MAX))
+		return true;
+
+	q->tx.cons = READ_ONCE(q->rings.ctrl->tx_cons);
+	if (unlikely(q->tx.prod - q->tx.cons > q->rings.tx_slots)) {
+		q->tx.cons = q->tx.prod - q->rings.tx_slots;
+		hnf_tx_broken(q, "tx_cons is out of bounds");
+		return false;
+	}
+	free = q->rings.tx_slots - (q->tx.prod - q->tx.cons);
+	return free >= HICAMP_PKT_SLOTS_MAX;
+}
+
+/* Free what Xen has completed.  @budget: as for napi_consume_skb(). */
+static void hnf_tx_reap(struct hnf_queue *q, int budget)
+{
+	struct hnf_rings *r = &q->rings;
+	unsigned int pkts = 0, bytes = 0;
+	u32 cons = q->tx.comp_cons;
+	u32 prod = READ_ONCE(r->ctrl->comp_prod);
+
+	if (prod == cons)
+		return;
+	if (unlikely(prod - cons > r->comp_entries)) {
+		hnf_tx_broken(q, "comp_prod is out of bounds");
+		return;
+	}
+	virt_rmb();	/* entries after the index */
+
+	while (cons != prod) {
+		struct hicamp_comp *c =
+			&r->comp[cons++ & (r->comp_entries - 1)];
+		u32 id = READ_ONCE(c->id);
+		u32 status = READ_ONCE(c->status);
+		struct sk_buff *skb;
+
+		if (unlikely(id >= r->comp_entries || !q->tx.skb[id])) {
+			hnf_tx_broken(q, "completion with an unknown id");
+			break;
+		}
+		if (unlikely(status == HICAMP_COMP_TORN))
+			q->tx_stats.torn++;
+		else if (unlikely(status != HICAMP_COMP_OK))
+			q->tx_stats.bad++;
+
+		skb = q->tx.skb[id];
+		q->tx.skb[id] = NULL;
+		q->tx.free_id[q->tx.nr_free++] = id;
+		pkts++;
+		bytes += skb->len;
+		napi_consume_skb(skb, budget);
+	}
+
+	q->tx.comp_cons = cons;
+	/* Entries have been read before their places are free. */
+	virt_store_release(&r->ctrl->comp_cons, cons);
+	q->tx_stats.completions += pkts;
+	netdev_tx_completed_queue(hnf_txq(q), pkts, bytes);
+}
+
+/*
+ * Reap; if packets are still under way, ask for an event and look again, so
+ * that none is forgotten.  Wake the queue if there is room, else see to it
+ * that we are called again.
+ */
+static void hnf_tx_service(struct hnf_queue *q, int budget)
+{
+	struct hicamp_ring_ctrl *ctrl = q->rings.ctrl;
+
+	hnf_tx_reap(q, budget);
+
+	if (!hnf_tx_outstanding(q)) {
+		if (q->tx.comp_event) {
+			q->tx.comp_event = false;
+			WRITE_ONCE(ctrl->comp_event, 0);
+		}
+	} else if (!q->tx.comp_event) {
+		q->tx.comp_event = true;
+		WRITE_ONCE(ctrl->comp_event, 1);
+		virt_mb();	/* the flag, then the ring again */
+		hnf_tx_reap(q, budget);
+	}
+
+	if (likely(!netif_tx_queue_stopped(hnf_txq(q))) || q->broken)
+		return;
+	if (hnf_tx_room(q))
+		netif_tx_wake_queue(hnf_txq(q));
+	else	/* tx_cons raises no event */
+		mod_timer(&q->retry, jiffies + 1);
+}
+
+/* Packets stand in the ring: ring for Xen unless it looks by itself. */
+static void hnf_tx_kick(struct hnf_queue *q)
+{
+	int err;
+
+	q->tx.rung = q->tx.prod;
+	virt_mb();		/* tx_prod, then the flag */
+	if (!READ_ONCE(q->rings.ctrl->tx_wakeup)) {
+		q->tx_stats.doorbells_skipped++;
+	} else {
+		q->tx_stats.doorbells++;
+		err = hnf_doorbell(q->np->id, q->id, HICAMP_DOORBELL_TX);
+		if (unlikely(err)) {
+			q->tx_stats.doorbell_errors++;
+			if (err == -EIO || err == -ENOENT || err == -ENOTCONN)
+				hnf_queue_broken(q, "the port is gone");
+		}
+	}
+	hnf_tx_service(q, 0);
+}
+
+/* Where the headers end, as far as checksum metadata tell. */
+static unsigned int hnf_tx_hdr_end(const struct sk_buff *skb)
+{
+	unsigned int l4 = skb_checksum_start_offset(skb);
+
+	if (skb->csum_offset == offsetof(struct tcphdr, check) &&
+	    l4 + sizeof(struct tcphdr) <= skb_headlen(skb)) {
+		const struct tcphdr *th = (void *)(skb->data + l4);
+
+		return l4 + max_t(unsigned int, th->doff * 4, sizeof(*th));
+	}
+	if (skb->csum_offset == offsetof(struct udphdr, check))
+		return l4 + sizeof(struct udphdr);
+	return l4 + skb->csum_offset + sizeof(__sum16);
+}
+
+/*
+ * How much of a packet that does not fit goes inline: all headers at least.
+ * Where we do not know where they end, all there is room for.  Where the
+ * linear area is longer than that, whole slots are filled.
+ */
+static unsigned int hnf_tx_inline_len(const struct sk_buff *skb)
+{
+	unsigned int head = skb_headlen(skb), hdr;
+
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return HICAMP_INLINE_MAX;
+	hdr = hnf_tx_hdr_end(skb);
+	if (hdr > head || hdr > HICAMP_INLINE_MAX)
+		return HICAMP_INLINE_MAX;
+	if (head <= HICAMP_INLINE_MAX)
+		return head;
+	return min_t(unsigned int, HICAMP_INLINE_MAX,
+		     HICAMP_HDR_SLOTS(hdr) * HICAMP_SLOT_BYTES -
+		     sizeof(struct hicamp_pkt));
+}
+
+/* Checksum, GSO and hash; false if the packet cannot be expressed. */
+static bool hnf_tx_meta(struct sk_buff *skb, struct hicamp_pkt *pkt)
+{
+	const struct skb_shared_info *si = skb_shinfo(skb);
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		unsigned int start = skb_checksum_start_offset(skb);
+
+		if (likely(start + skb->csum_offset + sizeof(__sum16) <=
+			   pkt->inline_len)) {
+			pkt->flags |= HICAMP_PKT_CSUM_PARTIAL;
+			pkt->csum_start = start;
+			pkt->csum_offset = skb->csum_offset;
+		} else if (skb_is_gso(skb) || skb_checksum_help(skb)) {
+			return false;
+		}
+	} else if (skb->ip_summed == CHECKSUM_UNNECESSARY) {
+		pkt->flags |= HICAMP_PKT_CSUM_VALID;
+	}
+
+	if (skb_is_gso(skb)) {
+		if (si->gso_type & SKB_GSO_TCPV4)
+			pkt->gso_type = HICAMP_GSO_TCPV4;
+		else if (si->gso_type & SKB_GSO_TCPV6)
+			pkt->gso_type = HICAMP_GSO_TCPV6;
+		else
+			return false;
+		pkt->gso_size = si->gso_size;
+	}
+
+	if (skb->l4_hash) {
+		pkt->flags |= HICAMP_PKT_HASH;
+		pkt->hash = skb_get_hash_raw(skb);
+	}
+	return true;
+}
+
+/* Extents are written one behind the other; see hnf_tx_add(). */
+struct hnf_tx_cursor {
+	struct hnf_queue *q;
+	struct hicamp_extent *ext;	/* the last one */
+	u32 slot;			/* where extents begin */
+	unsigned int nr;
+	unsigned int len;		/* of the last one */
+	u64 end;			/* machine address behind it */
+};
+
+/*
+ * Name len bytes from offset off in page frame pfn, over the page frames that
+ * follow it.  What is contiguous in machine memory becomes one extent; an
+ * extent of at most 65,535 bytes never touches more than 17 frames.
+ *
+ * Return: false if the packet has too many extents.
+ */
+static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
+		       u32 len)
+{
+	struct hnf_rings *r = &c->q->rings;
+
+	while (len) {
+		u32 n = min_t(u32, len, PAGE_SIZE - off);
+		u64 gfn = pfn_to_gfn(pfn);
+		u64 addr = (gfn << PAGE_SHIFT) | off;
+
+		if (addr == c->end && c->len + n <= U16_MAX) {
+			c->len += n;
+		} else {
+			if (c->nr == HICAMP_EXTENTS_MAX)
+				return false;
+			c->ext = hnf_extent(r->tx, r->tx_slots, c->slot,
+					    c->nr++);
+			c->ext->name = gfn;
+			c->ext->offset = off;
+			c->ext->type = HICAMP_EXT_FRAME;
+			c->len = n;
+		}
+		c->ext->len = c->len;
+		c->end = addr + n;
+		pfn++;
+		off = 0;
+		len -= n;
+	}
+	return true;
+}
+
+/* Name all bytes of the packet from skip on; the number of extents, or < 0. */
+static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
+			  unsigned int skip, u32 slot)
+{
+	struct hnf_tx_cursor c = { .q = q, .slot = slot, .end = U64_MAX };
+	unsigned int head = skb_headlen(skb);
+	int i;
+
+	if (skip < head) {
+		const u8 *data = skb->data + skip;
+
+		if (!hnf_tx_add(&c, virt_to_pfn(data), offset_in_page(data),
+				head - skip))
+			return -E2BIG;
+		skip = 0;
+	} else {
+		skip -= head;
+	}
+
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		unsigned int off = skb_frag_off(frag);
+		unsigned int len = skb_frag_size(frag);
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		off += skip;
+		len -= skip;
+		skip = 0;
+		if (!hnf_tx_add(&c,
+				page_to_pfn(skb_frag_page(frag)) +
+				(off >> PAGE_SHIFT),
+				offset_in_page(off), len))
+			return -E2BIG;
+	}
+	return c.nr;
+}
+
+/* Copy the first inline_len bytes behind the header of the packet's slot. */
+static int hnf_tx_inline(struct hnf_queue *q, const struct sk_buff *skb,
+			 unsigned int len)
+{
+	u8 *ring = q->rings.tx;
+	size_t pos, n;
+	int err;
+
+	n = hnf_slot_span(q->rings.tx_slots, q->tx.prod,
+			  sizeof(struct hicamp_pkt), &pos);
+	n = min_t(size_t, n, len);
+	if (likely(n == len && len <= skb_headlen(skb))) {
+		memcpy(ring + pos, skb->data, len);
+		return 0;
+	}
+	err = skb_copy_bits(skb, 0, ring + pos, n);
+	if (!err && n < len)
+		err = skb_copy_bits(skb, n, ring, len - n);
+	return err;
+}
+
+/*
+ * Write one packet at tx.prod; there is room for the largest.
+ *
+ * Return: its number of slots, with pkt as it was written, or < 0.
+ */
+static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
+			struct hicamp_pkt *pkt)
+{
+	int nr = 0;
+
+	memset(pkt, 0, sizeof(*pkt));
+	pkt->len = skb->len;
+	pkt->inline_len = skb->len <= HICAMP_INLINE_MAX ?
+			  skb->len : hnf_tx_inline_len(skb);
+	if (unlikely(!hnf_tx_meta(skb, pkt)))
+		return -EINVAL;
+
+	if (pkt->inline_len < pkt->len) {
+		u32 slot = q->tx.prod + HICAMP_HDR_SLOTS(pkt->inline_len);
+
+		nr = hnf_tx_extents(q, skb, pkt->inline_len, slot);
+		if (unlikely(nr < 0)) {
+			if (skb_linearize(skb))
+				return -ENOMEM;
+			q->tx_stats.linearized++;
+			nr = hnf_tx_extents(q, skb, pkt->inline_len, slot);
+			if (nr < 0)
+				return -EINVAL;
+		}
+		pkt->nr_extents = nr;
+		pkt->id = q->tx.free_id[q->tx.nr_free - 1];
+	}
+
+	if (unlikely(hnf_tx_inline(q, skb, pkt->inline_len)))
+		return -EINVAL;
+	memcpy(hnf_slot(q->rings.tx, q->rings.tx_slots, q->tx.prod), pkt,
+	       sizeof(*pkt));
+	return HICAMP_PKT_SLOTS(pkt->inline_len, nr);
+}
+
+/**
+ * hnf_start_xmit - send a packet (ndo_start_xmit)
+ * @skb: the packet
+ * @dev: our netdev
+ *
+ * Called with the tx lock held and bottom halves off.
+ *
+ * Return: NETDEV_TX_OK, or NETDEV_TX_BUSY if the queue should have been
+ * stopped.
+ */
+netdev_tx_t hnf_start_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct hnf_port *np = netdev_priv(dev);
+	struct hnf_queue *q = &np->queues[skb_get_queue_mapping(skb)];
+	struct netdev_queue *txq = hnf_txq(q);
+	bool more = netdev_xmit_more();
+	unsigned int len = skb->len;
+	struct hicamp_pkt pkt;
+	int slots;
+
+	if (unlikely(!q->live || q->broken)) {
+		q->tx_stats.drop_down++;
+		dev_kfree_skb_any(skb);
+		return NETDEV_TX_OK;
+	}
+	if (unlikely(!hnf_tx_room(q))) {
+		netif_tx_stop_queue(txq);
+		hnf_tx_kick(q);
+		return NETDEV_TX_BUSY;
+	}
+	if (unlikely(len > HICAMP_LEN_MAX || len < ETH_HLEN)) {
+		q->tx_stats.drop_malformed++;
+		goto drop;
+	}
+
+	slots = hnf_tx_write(q, skb, &pkt);
+	if (unlikely(slots < 0)) {
+		if (slots == -ENOMEM)
+			q->tx_stats.drop_nomem++;
+		else
+			q->tx_stats.drop_malformed++;
+		goto drop;
+	}
+
+	skb_tx_timestamp(skb);
+	u64_stats_update_begin(&q->tx_stats.syncp);
+	q->tx_stats.packets++;
+	q->tx_stats.bytes += len;
+	u64_stats_update_end(&q->tx_stats.syncp);
+
+	q->tx.prod += slots;
+	if (pkt.nr_extents) {
+		q->tx_stats.extents += pkt.nr_extents;
+		q->tx.nr_free--;
+		q->tx.skb[pkt.id] = skb;
+		if (tx_orphan) {
+			skb_orphan(skb);
+			nf_reset_ct(skb);
+		}
+		__netdev_tx_sent_queue(txq, len, more);
+	} else {
+		q->tx_stats.inlined++;
+		dev_consume_skb_any(skb);
+	}
+	/* Slots before the index; the skb is Xen's to complete from here on. */
+	virt_store_release(&q->rings.ctrl->tx_prod, q->tx.prod);
+
+	if (unlikely(!hnf_tx_room(q))) {
+		q->tx_stats.stopped++;
+		netif_tx_stop_queue(txq);
+	}
+	if (!more || netif_xmit_stopped(txq))
+		hnf_tx_kick(q);
+	return NETDEV_TX_OK;
+
+drop:
+	dev_kfree_skb_any(skb);
+	if (!more && q->tx.rung != q->tx.prod)
+		hnf_tx_kick(q);	/* for those before it in the burst */
+	return NETDEV_TX_OK;
+}
+
+/**
+ * hnf_features_check - what may be left to Xen for one packet
+ * @skb: the packet
+ * @dev: our netdev
+ * @features: what could be
+ *
+ * Headers must fit inline for checksum and GSO to be offloaded.
+ *
+ * Return: @features, perhaps less.
+ */
+netdev_features_t hnf_features_check(struct sk_buff *skb,
+				     struct net_device *dev,
+				     netdev_features_t features)
+{
+	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	    hnf_tx_hdr_end(skb) > HICAMP_INLINE_MAX)
+		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
+	return vlan_features_check(skb, features);
+}
+
+/**
+ * hnf_tx_poll - what the NAPI poll does for the tx side
+ * @q: the queue
+ * @budget: as given to the poll
+ *
+ * Takes the tx lock, if there is something to do.
+ */
+void hnf_tx_poll(struct hnf_queue *q, int budget)
+{
+	struct netdev_queue *txq = hnf_txq(q);
+
+	if (READ_ONCE(q->rings.ctrl->comp_prod) ==
+	    READ_ONCE(q->tx.comp_cons) && !netif_tx_queue_stopped(txq))
+		return;
+
+	__netif_tx_lock(txq, smp_processor_id());
+	if (q->live && !q->broken) {
+		/* Stopped for want of slots: Xen may have missed the ring. */
+		if (netif_tx_queue_stopped(txq) &&
+		    READ_ONCE(q->rings.ctrl->tx_cons) != q->tx.prod)
+			hnf_tx_kick(q);
+		else
+			hnf_tx_service(q, budget);
+	}
+	__netif_tx_unlock(txq);
+}
+
+/**
+ * hnf_tx_alloc - tx state for a queue that is about to be attached
+ * @q: the queue, with sizes in q->rings
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hnf_tx_alloc(struct hnf_queue *q)
+{
+	unsigned int n = q->rings.comp_entries, i;
+
+	memset(&q->tx, 0, sizeof(q->tx));
+	q->tx.free_id = kvcalloc(n, sizeof(*q->tx.free_id), GFP_KERNEL);
+	q->tx.skb = kvcalloc(n, sizeof(*q->tx.skb), GFP_KERNEL);
+	if (!q->tx.free_id || !q->tx.skb) {
+		kvfree(q->tx.free_id);
+		kvfree(q->tx.skb);
+		return -ENOMEM;
+	}
+	for (i = 0; i < n; i++)
+		q->tx.free_id[i] = n - 1 - i;
+	q->tx.nr_free = n;
+	netdev_queue_set_dql_min_limit(hnf_txq(q), HNF_BQL_MIN);
+	return 0;
+}
+
+/**
+ * hnf_tx_free - free tx state and the packets under way
+ * @q: the queue, not live
+ * @leak: Xen may still read the packets: never free them
+ */
+void hnf_tx_free(struct hnf_queue *q, bool leak)
+{
+	unsigned int i;
+
+	for (i = 0; !leak && i < q->rings.comp_entries; i++)
+		dev_kfree_skb_any(q->tx.skb[i]);
+	kvfree(q->tx.free_id);
+	kvfree(q->tx.skb);
+	memset(&q->tx, 0, sizeof(q->tx));
+	netdev_tx_reset_queue(hnf_txq(q));
+}
