@@ -170,8 +170,10 @@ static int hnf_set_ringparam(struct net_device *dev,
 	err = hnf_port_attach(np);
 	if (err) {
 		np->sizes = old;
-		if (hnf_port_attach(np))
+		if (hnf_port_attach(np)) {
+			netif_carrier_off(dev);
 			netdev_err(dev, "cannot attach again\n");
+		}
 	}
 	return err;
 }

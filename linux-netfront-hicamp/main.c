@@ -193,6 +193,7 @@ static int hnf_connect(struct hnf_port *np)
 	}
 	rtnl_unlock();
 	if (err) {
+		netif_carrier_off(np->netdev);
 		xenbus_dev_error(dev, err, "attaching to port %u", np->devid);
 		return err;
 	}

@@ -10,6 +10,8 @@
  *  - A queue's memory is freed after NAPI, timer, event and tx path have been
  *    stopped and Xen has answered the detach.  If that answer is an error that
  *    leaves doubt, the memory is leaked.
+ *  - A detached port's tx queues are stopped: packets wait in the qdisc until
+ *    the next attach, or are dropped there when the carrier goes.
  *
  * Called by: main.c (setup, attach, detach), ethtool.c (sizes), the network
  * core (operations), xmit.c and recv.c (hnf_queue_broken).
@@ -64,7 +66,7 @@ static void hnf_queue_start(struct hnf_queue *q)
 		return;
 	q->running = true;
 	napi_enable(&q->napi);
-	netif_tx_start_queue(hnf_txq(q));
+	netif_tx_wake_queue(hnf_txq(q));
 	local_bh_disable();
 	napi_schedule(&q->napi);	/* which fills the fill ring */
 	local_bh_enable();
@@ -72,10 +74,9 @@ static void hnf_queue_start(struct hnf_queue *q)
 
 static void hnf_queue_stop(struct hnf_queue *q)
 {
-	if (!q->running)
-		return;
+	if (q->running)
+		napi_disable(&q->napi);
 	q->running = false;
-	napi_disable(&q->napi);
 	del_timer_sync(&q->retry);
 }
 
@@ -109,7 +110,6 @@ static int hnf_area_alloc(struct hnf_queue *q)
 
 	q->area = area;
 	r->ctrl = (void *)area;
-	r->ctrl->tx_wakeup = 1;	/* until Xen says that it looks by itself */
 	r->tx = area + HICAMP_TX_OFF(s->tx, s->rx, s->fill, s->comp);
 	r->rx = area + HICAMP_RX_OFF(s->tx, s->rx, s->fill, s->comp);
 	r->fill = (void *)(area +
@@ -286,10 +286,8 @@ int hnf_port_attach(struct hnf_port *np)
 		q->broken = false;
 		q->live = true;
 		__netif_tx_unlock_bh(txq);
-		if (netif_running(np->netdev)) {
+		if (netif_running(np->netdev))
 			hnf_queue_start(q);
-			netif_tx_wake_queue(txq);
-		}
 	}
 	return 0;
 
@@ -325,10 +323,10 @@ void hnf_port_detach(struct hnf_port *np, bool forget)
 
 			__netif_tx_lock_bh(txq);
 			q->live = false;
+			netif_tx_stop_queue(txq);
 			__netif_tx_unlock_bh(txq);
 			hnf_queue_stop(q);
 			hnf_event_unbind(q);
-			del_timer_sync(&q->retry);
 		}
 		np->attached = false;
 		hnf_port_release(np, !forget && hnf_xen_keeps(np));

@@ -64,10 +64,8 @@ static int hnf_rx_claim(struct hnf_queue *q, u32 slot, unsigned int nr,
 		part->run = hnf_pool_claim(&q->pool, e.name, &part->off);
 		if (unlikely(!part->run))
 			return -EPROTO;
-		if (unlikely(e.offset >= 1u << part->run->shift ||
-			     e.len > (1u << part->run->shift) - e.offset))
+		if (unlikely(e.offset || e.len > 1u << part->run->shift))
 			return -EPROTO;
-		part->off += e.offset;
 		part->len = e.len;
 		total += e.len;
 	}
@@ -295,11 +293,12 @@ static int hnf_rx(struct hnf_queue *q, int budget)
 }
 
 /* There is room, or there are buffers: tell Xen if it waits for either. */
-static void hnf_rx_kick(struct hnf_queue *q)
+static void hnf_rx_kick(struct hnf_queue *q, bool moved)
 {
 	int err;
 
-	virt_mb();	/* rx_cons and fill_prod, then the flag */
+	if (moved)
+		virt_mb();	/* rx_cons and fill_prod, then the flag */
 	if (!READ_ONCE(q->rings.ctrl->fill_wakeup))
 		return;
 	q->rx_stats.doorbells++;
@@ -335,8 +334,7 @@ int hnf_poll(struct napi_struct *napi, int budget)
 	fill = q->rx.fill_prod;
 	work = hnf_rx(q, budget);
 	hnf_pool_refill(q);
-	if (q->rx.cons != cons || q->rx.fill_prod != fill)
-		hnf_rx_kick(q);
+	hnf_rx_kick(q, q->rx.cons != cons || q->rx.fill_prod != fill);
 	cons = q->rx.cons;
 	spin_unlock(&q->rx_lock);
 

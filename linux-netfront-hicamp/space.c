@@ -403,7 +403,7 @@ struct hnf_run *hnf_pool_claim(struct hnf_pool *pool, u64 id, u32 *off)
  * hnf_pool_repost - offer a claimed chunk again, its content is not needed
  * @q: the queue, with rx_lock held
  * @run: from hnf_pool_claim()
- * @off: a place in the chunk
+ * @off: from hnf_pool_claim()
  *
  * There is room in the fill ring: the chunk has come out of it.
  */
