@@ -7,7 +7,8 @@
 #   fail NAME WHY...    it was not (the scenario goes on)
 #   bail WHY...         nothing more can be learnt: fail and end
 #   result KEY VALUE    a figure, kept in results.tsv
-#   check NAME COMMAND  pass when the command succeeds, else fail with its output
+#   check NAME COMMAND  pass when the command succeeds, else fail; its output
+#                       stays in $_out
 #
 # and drives guests with "guest" (see guest --help).
 
@@ -64,7 +65,9 @@ cpu_ns() {
 }
 
 # cpu_seconds DOM: the same in seconds.
-cpu_seconds() { awk -v ns="$(cpu_ns "$1")" 'BEGIN { printf "%.6f\n", ns / 1e9 }'; }
+cpu_seconds() {
+    awk -v ns="$(cpu_ns "$1")" 'BEGIN { printf "%.6f\n", ns / 1e9 }'
+}
 
 # wait_for SECONDS COMMAND: poll until a command succeeds.
 wait_for() {

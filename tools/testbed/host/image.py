@@ -230,13 +230,13 @@ def dom0():
         with step('writing dom0.img', '5 s'):
             shutil.copy(IMAGE / 'vmlinux', ROOTFS / 'boot/vmlinux')
             (ROOTFS / 'payload').mkdir(exist_ok=True)
-            _ext4(ROOTFS, IMAGE / 'dom0.img', '2G')
+            ext4(ROOTFS, IMAGE / 'dom0.img', '2G')
         stamp.write_text(value)
     with step('writing dom0\'s initramfs', '1 s'):
         _dom0_initramfs(version)
 
 
-def _ext4(folder, target, size):
+def ext4(folder, target, size):
     """Write a folder into an ext4 image without mounting anything."""
     new = Path(f'{target}.new')
     new.unlink(missing_ok=True)
@@ -319,6 +319,11 @@ def _overlay(base, version, kos, tree):
     shutil.rmtree(tree / 'kernel')
 
 
+def _names(paths):
+    """Return the names of files, for a progress line."""
+    return ' '.join(path.stem for path in paths) or '(none)'
+
+
 def payload(folder, scenario, env):
     """Write the payload disk of one run into FOLDER/payload.img."""
     version, _ = modules.kernel()
@@ -329,6 +334,9 @@ def payload(folder, scenario, env):
     for name in os.listdir(common.TESTBED / 'dom0'):
         shutil.copy(common.TESTBED / 'dom0' / name, tree / 'bin' / name)
     shutil.copytree(common.TESTBED / 'scenarios', tree / 'scenarios')
+    if scenario != 'shell':
+        common.say(f'payload: dom0 modules {_names(modules.built("dom0"))}, '
+                   f'guest modules {_names(modules.built("guest"))}')
     for path in modules.tools():
         shutil.copy(path, tree / 'bin')
     glue = common.ROOT / 'ovs-glue'
@@ -354,5 +362,5 @@ def payload(folder, scenario, env):
         f"export {key}='" + value.replace("'", "'\\''") + "'\n"
         for key, value in sorted(env.items())))
     size = sum(path.lstat().st_size for path in tree.rglob('*'))
-    _ext4(tree, folder / 'payload.img', f'{size // (1 << 20) + 24}M')
+    ext4(tree, folder / 'payload.img', f'{size // (1 << 20) + 24}M')
     shutil.rmtree(tree)

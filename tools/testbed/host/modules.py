@@ -44,20 +44,36 @@ def _has_sources(folder):
 
 
 def build():
-    """Build every module folder that exists, and the dom0 tools."""
+    """Build every module folder that exists, and the dom0 tools.
+
+    One that fails does not keep the others from being built; what it built
+    earlier is removed, so that no boot uses it by mistake.
+    """
     version, _ = kernel()
+    failures = []
     for folder, _ in MODULES:
         if not _has_sources(folder):
             common.say(f'{folder} has no sources yet: skipped')
             continue
-        with step(f'building {folder} for {version}', '10 s'):
-            target = _copy(folder)
-            run(['make', '-C', f'/lib/modules/{version}/build',
-                 f'M={target}', f'HICAMP_PUBLIC={common.PUBLIC}',
-                 f'-j{common.jobs()}', 'modules'],
-                f'modules-{target.name}', limit=300,
-                env={'MAKEFLAGS': '', 'MAKELEVEL': ''})
-    build_tools()
+        target = _copy(folder)
+        try:
+            with step(f'building {folder} for {version}', '10 s'):
+                run(['make', '-C', f'/lib/modules/{version}/build',
+                     f'M={target}', f'HICAMP_PUBLIC={common.PUBLIC}',
+                     f'-j{common.jobs()}', 'modules'],
+                    f'modules-{target.name}', limit=300,
+                    env={'MAKEFLAGS': '', 'MAKELEVEL': ''})
+        except TestbedError as error:
+            for path in target.glob('*.ko'):
+                path.unlink()
+            failures.append(str(error))
+    for function in (build_domcpu, build_hicampctl):
+        try:
+            function()
+        except TestbedError as error:
+            failures.append(str(error))
+    if failures:
+        raise TestbedError('\n'.join(failures))
 
 
 def built(who):
@@ -70,20 +86,34 @@ def built(who):
     return found
 
 
-def build_tools():
-    """Build hicampctl (when it is there) and the testbed's domcpu."""
+def build_domcpu():
+    """Build the testbed's own reader of CPU times."""
     TOOLS.mkdir(parents=True, exist_ok=True)
-    with step('building the dom0 tools', '2 s'):
+    with step('building domcpu', '1 s'):
         run(['gcc', '-std=gnu99', '-O2', '-Wall', '-Werror', '-o',
              TOOLS / 'domcpu', common.TESTBED / 'dom0' / 'domcpu.c',
              '-lxenctrl'], 'domcpu')
-        if (common.ROOT / 'tools/hicampctl/Makefile').is_file():
-            target = _copy('tools/hicampctl')
-            run(['make', '-C', target, f'HICAMP_PUBLIC={common.PUBLIC}'],
-                'hicampctl', env={'MAKEFLAGS': '', 'MAKELEVEL': ''})
+
+
+def build_hicampctl():
+    """Build hicampctl, when it is there."""
+    source = common.ROOT / 'tools/hicampctl'
+    target = TOOLS / 'hicampctl'
+    if not (source / 'Makefile').is_file():
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        with step('building hicampctl', '5 s'):
+            run(['make', '-C', source, f'O={target}',
+                 f'HICAMP_INC={common.PUBLIC.parent}'], 'hicampctl',
+                env={'MAKEFLAGS': '', 'MAKELEVEL': ''})
+    except TestbedError:
+        (target / 'hicampctl').unlink(missing_ok=True)
+        raise
 
 
 def tools():
     """List the programs to install in dom0."""
-    ctl = OUT / 'tools-hicampctl' / 'hicampctl'
-    return [path for path in (TOOLS / 'domcpu', ctl) if path.is_file()]
+    return [path for path in (TOOLS / 'domcpu',
+                              TOOLS / 'hicampctl' / 'hicampctl')
+            if path.is_file()]

@@ -8,12 +8,11 @@ import select
 import shlex
 import shutil
 import subprocess
-import tarfile
 import time
 from pathlib import Path
 
 from . import common, image, xen
-from .common import TestbedError, say
+from .common import TestbedError, run, say
 
 RUNS = common.BUILD / 'runs'
 
@@ -21,10 +20,11 @@ RUNS = common.BUILD / 'runs'
 # kernels die at once with SMAP. -erms,-fsrm: TCG counts "rep movsb" byte by
 # byte; without it copies go by 8 bytes, nearer to a real machine.
 CPU = 'max,-smap,-smep,-erms,-fsrm'
+# bootscrub=0: QEMU's memory is zero already, and scrubbing takes long.
 XEN_ARGS = ('console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=all '
             'dom0_mem=1024M,max:1024M dom0_max_vcpus=1 bootscrub=0')
-# bootscrub=0: QEMU's memory is zero already; scrubbing takes a minute of work.
-DOM0_ARGS = 'console=hvc0 quiet nokaslr mitigations=off'
+# loglevel=5: a kernel's WARNING must reach the console, or nobody sees it.
+DOM0_ARGS = 'console=hvc0 quiet loglevel=5 nokaslr mitigations=off'
 
 # A run fails when a console holds any of these. The one place for them.
 BAD = re.compile(
@@ -122,8 +122,9 @@ class Run:
         """Write the payload and an empty result disk."""
         with common.build_lock():
             image.payload(self.folder, self.scenario, self.env)
-        with open(self.folder / 'results.img', 'wb') as handle:
-            handle.truncate(512 << 20)
+        (self.folder / 'empty').mkdir(exist_ok=True)
+        image.ext4(self.folder / 'empty', self.folder / 'results.img', '256M')
+        (self.folder / 'empty').rmdir()
 
     def argv(self):
         """Return QEMU's command line, and keep it with the run."""
@@ -200,15 +201,12 @@ class Run:
             select.select([], [], [], 0.2)
 
     def _unpack(self):
-        """Take the results out of the result disk."""
+        """Take the results out of the result disk, also after a crash."""
         disk = self.folder / 'results.img'
         out = self.folder / 'results'
         out.mkdir(exist_ok=True)
-        try:
-            with tarfile.open(disk) as tar:
-                tar.extractall(out)
-        except (tarfile.TarError, EOFError):
-            self.problems.append('dom0 wrote no results')
+        run(['debugfs', '-R', f'rdump / {out}', disk], 'results', limit=60)
+        common.remove(out / 'lost+found')
         for name in ('results.img', 'payload.img'):
             (self.folder / name).unlink(missing_ok=True)
 
@@ -223,12 +221,17 @@ class Run:
             if code.is_file() and code.read_text().strip() != '0':
                 self.problems.append('the scenario ended with '
                                      f'{code.read_text().strip()}')
+        lines = []
         if tap.is_file():
             lines = tap.read_text(errors='replace').splitlines()
-            self.problems += [line for line in lines
-                              if line.startswith('not ok')]
-            if self.scenario != 'shell' and not lines:
-                self.problems.append('the scenario checked nothing')
+        # After a crash the last lines may be on the console only.
+        lines += [line for line in re.findall(
+            r'^## dom0 \S+ ((?:not )?ok - .*?)\r?$',
+            (self.folder / 'serial.log').read_text(errors='replace'), re.M)
+            if line not in lines]
+        self.problems += [line for line in lines if line.startswith('not ok')]
+        if not lines:
+            self.problems.append('the scenario checked nothing')
         allow = allowed(self.scenario)
         for path in [self.folder / 'serial.log',
                      *sorted((out / 'console').glob('*.log')),

@@ -2,9 +2,10 @@
 # One pair of guests, netperf in its usual forms. For each test one line
 #   bench NET TEST THROUGHPUT UNIT ELAPSED_S DOM0_S A_S B_S IDLE_S
 # goes to bench.tsv (tab-separated): CPU seconds of dom0, of the guests, and of
-# idle CPUs, over the test.
+# idle CPUs, over the middle of the test (ELAPSED_S seconds).
 #
-# Environment: NET=stock|hicamp  SECS=2  LOOPBACK=1 (also inside guest a)
+# Environment: NET=stock|hicamp  SECS=2 (2 or more)
+#              LOOPBACK=1 (also inside guest a)
 #              TESTS="stream64k stream1k rr udp1400"
 NET=${NET:-stock}
 SECS=${SECS:-2}
@@ -29,42 +30,40 @@ options() {
 figure() {
     case $1 in
     rr)  awk 'NF == 6 { v = $6 } END { if (v != "") print v, "/s" }';;
-    udp*) awk 'NF == 4 || NF == 6 { v = $NF } END { if (v != "") print v, "Mb/s" }';;
+    udp*) awk 'NF == 4 { v = $4 } END { if (v != "") print v, "Mb/s" }';;
     *)   awk 'NF == 5 { v = $5 } END { if (v != "") print v, "Mb/s" }';;
     esac
 }
 
-# cpu: "dom0 a b idle" CPU nanoseconds and the clock, on one line.
-cpu() {
-    domcpu | awk -v a="$A" -v b="$B" '
-        { t[$1] = $2 }
-        END { print t[0], t[a], t[b], t["idle"] }'
-    uptime_s
-}
-
-# measure NET TEST HOST
+# measure NET TEST HOST: CPU times are taken in the middle of the test, while
+# dom0 itself sleeps, so that starting and collecting it does not count.
 measure() {
     say "bench $1 $2"
-    before=$(cpu)
-    if ! raw=$(guest run -t 120 a "netperf -P 0 -H $3 -l $SECS \
-            $(options "$2") 2>&1"); then
+    rm -f /run/bench-go
+    domcpu /run/bench-go 400 $((SECS * 1000 - 800)) 1000 > /run/bench-cpu &
+    sampler=$!
+    id=$(guest start -t $((SECS + 60)) a "netperf -P 0 -H $3 -l $SECS \
+        $(options "$2") 2>&1")
+    : > /run/bench-go
+    wait $sampler
+    if ! raw=$(guest wait -t $((SECS + 90)) a "$id" 2>&1); then
         fail "bench_$1_$2" "$(echo "$raw" | tail -n 2 | tr '\n' ' ')"
         return
     fi
-    after=$(cpu)
     echo "$raw" > "$OUT/netperf-$1-$2.txt"
     value=$(echo "$raw" | figure "$2")
     if [ -z "$value" ]; then
         fail "bench_$1_$2" "cannot read netperf's output: $raw"
         return
     fi
-    echo $before $after | awk -v net="$1" -v test="$2" -v value="$value" '
+    awk -v net="$1" -v test="$2" -v value="$value" -v a="$A" -v b="$B" '
         BEGIN { OFS = "\t" }
-        {
+        { t[$1] = $2 / 1e9 }
+        END {
             split(value, v, " ")
-            print "bench", net, test, v[1], v[2], $10 - $5, ($6 - $1) / 1e9,
-                  ($7 - $2) / 1e9, ($8 - $3) / 1e9, ($9 - $4) / 1e9
-        }' >> "$BENCH"
+            print "bench", net, test, v[1], v[2], t["clock"], t[0], t[a], t[b],
+                  t["idle"]
+        }' /run/bench-cpu >> "$BENCH"
     tail -n 1 "$BENCH" | sed 's/^/## /'
     result "$1_$2" "$value"
     pass "bench_$1_$2"

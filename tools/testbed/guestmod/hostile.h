@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest that means harm, as a kernel module: it speaks the interface of
+ * public/hicamp.h with raw hypercalls and hand-made rings, and says how the
+ * hypervisor took it.
+ *
+ * It owns two ports, A and B, which dom0 made for devices that no driver has;
+ * a flow leads from A's address to B's.  Every promise gives one line in the
+ * kernel's log,
+ *
+ *	hostile: ok NAME
+ *	hostile: FAIL NAME: got X, want Y
+ *
+ * and each group ends with "hostile: done GROUP".  What the guest cannot see,
+ * the counters of its ports, it predicts: "hostile: counter A NAME VALUE".
+ */
+#ifndef HOSTILE_H
+#define HOSTILE_H
+
+#include <linux/types.h>
+#include <asm/xen/hypercall.h>
+
+#include <hicamp.h>
+
+/* Sizes of all rings that are attached without error. */
+#define RING		64
+#define AREA_PAGES	4
+#define SLOT_BYTES	HICAMP_SLOT_BYTES
+
+struct port {
+	char name;		/* 'A' or 'B' */
+	u32 devid;
+	u32 id;			/* from attach */
+	u8 mac[6];
+	void *area;		/* AREA_PAGES, attached as rings */
+	struct hicamp_ring_ctrl *ctrl;
+	struct hicamp_slot *tx, *rx;
+	struct hicamp_fill *fill;
+	struct hicamp_comp *comp;
+	u32 tx_prod, comp_cons, fill_prod, rx_cons;
+	u64 frames[AREA_PAGES];
+	u64 want[HICAMP_NR_COUNTERS];
+};
+
+extern struct port port_a, port_b;
+extern ulong peerframe, hostframe;
+extern uint peerport, seconds, step;
+
+#define COUNT(p, name, n)	((p)->want[HICAMP_CNT_ ## name] += (n))
+
+/* ---- Hypercalls --------------------------------------------------------- */
+
+static inline long op(unsigned int cmd, void *arg)
+{
+	return _hypercall2(long, hicamp_op, cmd, arg);
+}
+
+static inline long op_at(unsigned int cmd, u64 arg)
+{
+	return _hypercall2(long, hicamp_op, cmd, arg);
+}
+
+/* Issue or revoke nr runs; *done is what the hypervisor says of it. */
+long space_op(unsigned int cmd, void *runs, u32 nr, u32 *done);
+long issue(u64 frame, u16 order, u16 flags, u32 *ref);
+long revoke(u32 ref);
+
+long doorbell(const struct port *p, unsigned int what);
+
+/* Attach with rings of RING entries, all memory zeroed before. */
+long attach(struct port *p);
+long detach(struct port *p);
+
+/* Fill in an attach call that would succeed, for p's own area. */
+void attach_fill(struct port *p, struct hicamp_port_attach *a,
+		 struct hicamp_queue *q);
+
+/* ---- Results ------------------------------------------------------------ */
+
+__printf(3, 4)
+void expect(long got, long want, const char *fmt, ...);
+__printf(2, 3)
+void expect_true(bool good, const char *fmt, ...);
+void done(const char *group);
+
+/* ---- Frames ------------------------------------------------------------- */
+
+/* Frame numbers that a guest must not be able to use for anything. */
+struct bad_frame {
+	const char *name;
+	u64 frame;
+};
+
+/* The i-th, or false. */
+bool bad_frame(unsigned int i, struct bad_frame *f);
+
+/* ---- Groups ------------------------------------------------------------- */
+
+void group_noport(void);	/* before dom0 makes the ports */
+void group_calls(void);		/* commands, pointers, permission */
+void group_attach(void);	/* attach, detach, doorbell */
+void group_space(void);		/* issue, revoke, page types */
+void group_scan(void);		/* each step-th frame of the host */
+void group_tx(void);		/* packets, rings, buffers */
+void group_storm(void);		/* random everything, for some seconds */
+
+#endif
