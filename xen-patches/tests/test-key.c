@@ -245,6 +245,7 @@ TEST(fragments_say_so_and_later_ones_have_no_ports)
         { 0x2000, 0x0001, HICAMP_FRAG_ANY },
         { 0x2001, 0x0009, HICAMP_FRAG_ANY | HICAMP_FRAG_LATER },
         { 0x0010, 0x0080, HICAMP_FRAG_ANY | HICAMP_FRAG_LATER },
+        { 0x1000, 0x8000, HICAMP_FRAG_ANY | HICAMP_FRAG_LATER },
         { 0x0000, 0x0000, 0 },
     };
     unsigned int i;

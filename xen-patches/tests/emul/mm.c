@@ -7,7 +7,7 @@
  */
 
 #define _GNU_SOURCE
-#include "emul.h"
+#include "op.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -187,11 +187,10 @@ void paging_mark_dirty(struct domain *d, mfn_t mfn);
 /* ---- Copies from and to the caller --------------------------------------- */
 
 /*
- * Guest addresses are the test's own.  Addresses below one page fault, and the
+ * mm.c has hicamp_copy_in() and _out(), as op.h declares them, for suites
+ * without op.c.  Guest addresses are the test's own.  Addresses below one page fault, and the
  * copy that emul_fail_copy() names (1: the next; 0: none) does.
  */
-int hicamp_copy_in(void *to, uint64_t addr, size_t bytes);
-int hicamp_copy_out(uint64_t addr, const void *from, size_t bytes);
 void emul_fail_copy(unsigned int nth);
 
 /* ---- The tests' side ----------------------------------------------------- */

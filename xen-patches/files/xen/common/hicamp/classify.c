@@ -17,10 +17,9 @@
  *
  * Hash: the sum, over the words that the mask covers, of (a + high half) *
  * (b + low half), of which the upper half is taken; a and b are random per
- * word and boot.  This is universal (Dietzfelbinger 1996, as pair-multiply-
- * shift in Thorup's "High Speed Hashing for Integers and Strings"), so no
- * sender can aim packets or flows at one chain, and its multiplications do not
- * wait for each other.
+ * word and boot.  This is universal (pair-multiply-shift in Thorup's "High
+ * Speed Hashing for Integers and Strings"), so no sender can aim packets or
+ * flows at one chain, and its multiplications do not wait for each other.
  */
 
 #include "classify.h"
@@ -310,8 +309,6 @@ static void cf_check buckets_settled_rcu(struct rcu_head *head)
 static struct table *table_find(const struct hicamp_flow_key *mask)
 {
     unsigned int i;
-
-    ASSERT(spin_is_locked(&lock));
 
     for ( i = 0; i < tables_end; i++ )
         if ( tables[i] &&
