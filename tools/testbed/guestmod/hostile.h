@@ -75,6 +75,9 @@ long detach(struct port *p);
 void attach_fill(struct port *p, struct hicamp_port_attach *a,
 		 struct hicamp_queue *q);
 
+/* Make a page's mapping read-only, or writable again. */
+long protect(void *page, bool readonly);
+
 /* ---- Results ------------------------------------------------------------ */
 
 __printf(3, 4)
@@ -99,6 +102,7 @@ bool bad_frame(unsigned int i, struct bad_frame *f);
 void group_noport(void);	/* before dom0 makes the ports */
 void group_calls(void);		/* commands, pointers, permission */
 void group_attach(void);	/* attach, detach, doorbell */
+void group_alias(void);		/* rings upon rings; counters unpredicted */
 void group_space(void);		/* issue, revoke, page types */
 void group_scan(void);		/* each step-th frame of the host */
 void group_tx(void);		/* packets, rings, buffers */

@@ -186,6 +186,15 @@ long detach(struct port *p)
 	return op(HICAMP_OP_port_detach, &d);
 }
 
+long protect(void *page, bool readonly)
+{
+	pte_t pte = pfn_pte(virt_to_pfn(page),
+			    readonly ? PAGE_KERNEL_RO : PAGE_KERNEL);
+
+	return HYPERVISOR_update_va_mapping((ulong)page, pte,
+					    UVMF_TLB_FLUSH | UVMF_ALL);
+}
+
 static int port_init(struct port *p)
 {
 	BUILD_BUG_ON(DIV_ROUND_UP(HICAMP_AREA_BYTES(RING, RING, RING, RING),
@@ -260,6 +269,7 @@ static const struct {
 	{ "noport", group_noport },
 	{ "calls", group_calls },
 	{ "attach", group_attach },
+	{ "alias", group_alias },
 	{ "space", group_space },
 	{ "scan", group_scan },
 	{ "tx", group_tx },
