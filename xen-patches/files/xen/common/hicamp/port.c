@@ -60,10 +60,12 @@ struct port *port_by_id(uint32_t id)
 
 bool hicamp_port_exists(uint32_t id)
 {
+    const struct port *port;
     bool exists;
 
     rcu_read_lock(&hicamp_rcu);
-    exists = port_by_id(id);
+    port = port_by_id(id);
+    exists = port && !read_atomic(&port->going);
     rcu_read_unlock(&hicamp_rcu);
 
     return exists;
@@ -501,9 +503,8 @@ static int port_remove(struct port *port)
     int rc;
 
     spin_lock(&port->ctl_lock);
+    write_atomic(&port->going, true); /* no flow, no attach any more */
     rc = port_withdraw(port);
-    if ( !rc )
-        port->state = PORT_DETACHING; /* no attach any more */
     spin_unlock(&port->ctl_lock);
 
     if ( !rc )
@@ -606,6 +607,8 @@ static int port_serve(struct port *port, struct queue_set *set)
     spin_lock(&port->ctl_lock);
     if ( port->hd->d->is_dying )
         rc = -ESRCH;
+    else if ( port->going )
+        rc = -ENOENT;
     else if ( port->state != PORT_DETACHED )
         rc = -EBUSY;
     else

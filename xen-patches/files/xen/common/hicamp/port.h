@@ -87,6 +87,7 @@ struct port {
 
     spinlock_t ctl_lock;
     enum port_state state;      /* R/W(ctl_lock) */
+    bool going;                 /* being destroyed, W(ctl_lock) */
 
     uint8_t mac[6];             /* W(ctl_lock); read without */
     uint32_t mtu;
@@ -112,6 +113,7 @@ extern rcu_read_lock_t hicamp_rcu;
  * accessible until its end, though it may be destroyed meanwhile.
  */
 struct port *port_by_id(uint32_t id);
+/* Is there such a port, and is it to stay?  Any context. */
 bool hicamp_port_exists(uint32_t id);
 
 /* Queue index of port, or NULL if it is not attached.  As port_by_id(). */

@@ -147,8 +147,10 @@ struct hicamp_admin {
  * barrier between, on both sides):
  *   rx_event     guest: raise my event when rx moves
  *   comp_event   guest: raise my event when comp moves
- *   fill_wakeup  Xen: packets wait for fill entries or for room in rx; ring
- *                the doorbell (HICAMP_DOORBELL_RX) once there is either
+ *   fill_wakeup  Xen: packets wait for fill entries, for room in rx, or for
+ *                the guest to have them delivered in its own time (then Xen
+ *                raises the event whatever rx_event says); ring the doorbell
+ *                (HICAMP_DOORBELL_RX)
  *   tx_wakeup    Xen: nobody polls tx, ring the doorbell (HICAMP_DOORBELL_TX)
  */
 struct hicamp_ring_ctrl {
@@ -177,7 +179,7 @@ struct hicamp_ring_ctrl {
  *
  * So the first slot holds 32 inline bytes, each further one 64, and a packet
  * takes HICAMP_PKT_SLOTS(inline_len, nr_extents) slots; it may wrap around the
- * end of the ring between slots.
+ * end of the ring between slots.  What pads a slot is ignored.
  *
  * Transmit: all headers that the switch looks at (Ethernet, VLAN tags, IP with
  * extension headers, L4) and that checksum and GSO metadata point at must be
@@ -296,7 +298,7 @@ struct hicamp_comp {
  * service.  The port must have been created by the administrator for
  * (caller's domain id, devid).  Xen holds the rings' frames, as writable pages
  * of the caller, until detach, destruction of the port or death of the domain.
- * All indices must be zero.  For each queue Xen allocates an unbound event
+ * The control page must be zero; Xen then sets tx_wakeup.  For each queue Xen allocates an unbound event
  * channel in the caller's domain, which the caller binds to
  * (EVTCHNOP_bind_interdomain, remote domain: itself).
  *
@@ -304,8 +306,8 @@ struct hicamp_comp {
  *   -EBUSY       attached already
  *   -ENOMEM      Xen is short of memory
  *   -EINVAL      ring sizes, number of queues or frames; a frame that is not
- *                plain writable memory of the caller; an index that is not
- *                zero
+ *                plain writable memory of the caller; a control page that
+ *                is not zero
  *   -ENOSPC      no event channel is free
  *   -ESRCH       the domain is dying
  */
@@ -350,6 +352,8 @@ struct hicamp_port_detach {
  * frames, machine-contiguous, frame aligned to nothing.  Xen holds each frame
  * (a read-write run's as writable page: it cannot become a page table while
  * issued) until revoked or until the domain dies.  The domain must own a port.
+ *
+ * References outlive ports, and are revoked without one.
  *
  * Revoke: ref is read.  When the call returns, Xen accesses no frame of the
  * runs any more and holds none.  Waits for at most one copy that is under way;
@@ -509,7 +513,8 @@ enum hicamp_counter {
 struct hicamp_query {
     uint64_t cursor;        /* in, out */
     uint64_t entries;       /* guest address of nr entries */
-    uint32_t nr;            /* in: room, 1 to 4096; out: entries written */
+    uint32_t nr;            /* in: room, 1 to 4096 (flows: 256); out:
+                             * entries written */
     uint32_t pad;
 };
 
@@ -612,7 +617,7 @@ struct hicamp_flow {
     uint32_t command;       /* update: HICAMP_FLOW_*; dump: 0 */
     uint64_t packets;       /* dump: out; update: 0 */
     uint64_t bytes;         /* dump: out; update: 0 */
-    uint64_t used_ns;       /* dump: ns since last match, ~0 if never */
+    uint64_t used_ns;       /* dump: ns since last match, ~0 if never; update: 0 */
 };
 
 struct hicamp_flow_batch {
