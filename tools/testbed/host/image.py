@@ -351,6 +351,9 @@ def payload(folder, scenario, env):
         over = folder / 'guest-overlay'
         common.remove(over)
         _overlay(GUEST / 'root', version, modules.built('guest'), over)
+        (over / 'bin').mkdir()
+        for path in modules.guest_tools():
+            shutil.copy(path, over / 'bin')
         _cpio(over, folder / 'overlay.cpio', False)
         extra = (folder / 'overlay.cpio').read_bytes()
         (folder / 'overlay.cpio').unlink()

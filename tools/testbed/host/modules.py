@@ -67,7 +67,7 @@ def build():
             for path in target.glob('*.ko'):
                 path.unlink()
             failures.append(str(error))
-    for function in (build_domcpu, build_hicampctl):
+    for function in (build_domcpu, build_udpxfer, build_hicampctl):
         try:
             function()
         except TestbedError as error:
@@ -95,6 +95,15 @@ def build_domcpu():
              '-lxenctrl'], 'domcpu')
 
 
+def build_udpxfer():
+    """Build the guests' sender and receiver of UDP, static for busybox."""
+    TOOLS.mkdir(parents=True, exist_ok=True)
+    with step('building udpxfer', '1 s'):
+        run(['gcc', '-std=gnu99', '-O2', '-Wall', '-Werror', '-static', '-o',
+             TOOLS / 'udpxfer', common.TESTBED / 'guest' / 'udpxfer.c'],
+            'udpxfer')
+
+
 def build_hicampctl():
     """Build hicampctl, when it is there."""
     source = common.ROOT / 'tools/hicampctl'
@@ -117,3 +126,8 @@ def tools():
     return [path for path in (TOOLS / 'domcpu',
                               TOOLS / 'hicampctl' / 'hicampctl')
             if path.is_file()]
+
+
+def guest_tools():
+    """List the programs to install in guests."""
+    return [path for path in (TOOLS / 'udpxfer',) if path.is_file()]

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# For scenarios on a hypervisor with hicamp, sourced after lib.sh. Needs NET to
+# be exported.
+
+# figure PATH...: print values of "hicampctl info", such as pins or lines.used.
+figure() {
+    hicampctl info --json | python3 -c '
+import json, sys
+info = json.load(sys.stdin)
+for path in sys.argv[1:]:
+    value = info
+    for key in path.split("."):
+        value = value[key]
+    print(value)' "$@"
+}
+
+# port_values DOMID.DEVID NAME...: print values of a port; NAME is a counter, or
+# queued, borrowed, runs, frames, queues, port (its id).
+port_values() {
+    hicampctl port show "$1" --json | python3 -c '
+import json, sys
+port = json.load(sys.stdin)
+for name in sys.argv[2:]:
+    print(port["counters"].get(name, port.get(name)))' "$@"
+}
+
+# use: print what the host has in use, one "NAME VALUE" per line: what has to
+# be the same before and after whatever happened to guests that are gone, and
+# to those that are still there and quiet.
+use() {
+    hicampctl port list --json > /tmp/ports.json
+    hicampctl info --json | python3 -c '
+import json, sys
+info = json.load(sys.stdin)
+ports = json.load(open("/tmp/ports.json"))["ports"]
+print("ports", info["ports"])
+print("flows", info["flows"])
+print("lines", info["lines"]["used"])
+print("pins", info["pins"])
+print("queued", sum(port["queued"] for port in ports))
+print("borrowed", sum(port["borrowed"] for port in ports))
+print("runs", sum(port["runs"] for port in ports))'
+    echo "domains $(xl list | tail -n +2 | wc -l)"
+    echo "representors $(ls -d /sys/class/net/vif* 2>/dev/null | wc -l)"
+}
+
+# use_returns FILE: does use print again what stands in FILE? A guest that
+# lives may keep more or fewer receive buffers issued than before, so pins and
+# runs may move by what one driver may cache.
+use_is() { use > /tmp/use.now; diff "$1" /tmp/use.now; }
+
+# same_use NAME FILE: a promise: the host comes back to what FILE says.
+same_use() {
+    if wait_for 10 use_is "$2"; then
+        pass "$1"
+    else
+        fail "$1" "$(use_is "$2" | grep '^[<>]' | tr '\n' ' ')"
+    fi
+}
+
+# zombies: print domains that are dying or have no name.
+zombies() {
+    xl list | awk 'NR > 1 && ($1 == "(null)" || $5 ~ /d/) { print $1, $2 }'
+}
+
+# no_zombies NAME: a promise, kept within 10 s.
+no_zombies() {
+    if wait_for 10 sh -c '! xl list | awk "NR > 1 && (\$1 == \"(null)\" ||
+                              \$5 ~ /d/)" | grep -q .'; then
+        pass "$1"
+    else
+        fail "$1" "$(zombies | tr '\n' ' ')"
+    fi
+}
+
+# pair_up NAME...: create guests with NET, in parallel is no faster on two CPUs.
+guests_up() {
+    for _name in "$@"; do
+        check "guest_${_name}_becomes_ready" guest create --mem 384 \
+            --ip6 "fd00::$(printf %d "'$_name")/64" "$_name" ||
+            bail "no guests"
+    done
+}
+
+# ours NAME: does the guest's eth0 belong to hicamp-netfront?
+ours() {
+    guest run "$1" readlink /sys/class/net/eth0/device/driver |
+        grep -q hicamp_vif
+}
