@@ -14,6 +14,7 @@
 
 TAP=$OUT/results.tap
 TSV=$OUT/results.tsv
+mkdir -p "$OUT/log"
 : >> "$TAP"
 : >> "$TSV"
 
@@ -47,7 +48,12 @@ check() {
     if _out=$("$@" 2>&1); then
         pass "$_check"
     else
-        fail "$_check" "code $?: $(echo "$_out" | tail -n 3 | tr '\n' ' ')"
+        _code=$?
+        echo "$_out" > "$OUT/log/$_check.txt"
+        # The first lines tell the cause, the last ones the consequence.
+        fail "$_check" "code $_code: $(echo "$_out" |
+            awk 'NR <= 4 { print; next } { last = $0 } END { print last }' |
+            tr '\n' ' ')(all in log/$_check.txt)"
         return 1
     fi
 }
