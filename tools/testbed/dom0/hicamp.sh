@@ -44,9 +44,7 @@ print("runs", sum(port["runs"] for port in ports))'
     echo "representors $(ls -d /sys/class/net/vif* 2>/dev/null | wc -l)"
 }
 
-# use_returns FILE: does use print again what stands in FILE? A guest that
-# lives may keep more or fewer receive buffers issued than before, so pins and
-# runs may move by what one driver may cache.
+# use_is FILE: does use print again what stands in FILE?
 use_is() { use > /tmp/use.now; diff "$1" /tmp/use.now; }
 
 # same_use NAME FILE: a promise: the host comes back to what FILE says.
@@ -73,13 +71,25 @@ no_zombies() {
     fi
 }
 
-# pair_up NAME...: create guests with NET, in parallel is no faster on two CPUs.
+# guests_up NAME...: create guests with NET, one after the other: at once is no
+# faster on two CPUs.
 guests_up() {
     for _name in "$@"; do
         check "guest_${_name}_becomes_ready" guest create --mem 384 \
             --ip6 "fd00::$(printf %d "'$_name")/64" "$_name" ||
             bail "no guests"
     done
+}
+
+# echoes FROM TO ADDRESS PORT KB: so many random KB go there by TCP and come
+# back as they were.
+echoes() {
+    _id=$(guest start -t 120 "$2" "socat TCP-LISTEN:$4,reuseaddr EXEC:cat")
+    wait_for 20 guest run "$2" "ss -lnt | grep -q :$4"
+    guest run -t 120 "$1" "dd if=/dev/urandom of=/tmp/out bs=1k count=$5 \
+        2> /dev/null; socat -t 60 - TCP:$3:$4 < /tmp/out > /tmp/in
+        cmp /tmp/out /tmp/in && test -s /tmp/in" &&
+        guest wait -t 150 "$2" "$_id"
 }
 
 # ours NAME: does the guest's eth0 belong to hicamp-netfront?

@@ -163,3 +163,15 @@ void group_calls(void)
 	version();
 	done("calls");
 }
+
+/* Without hicamp there is no operation, whatever its argument. */
+void group_off(void)
+{
+	unsigned int cmd, found = 0;
+	char room[256] = {};
+
+	for (cmd = 0; cmd < 64; cmd++)
+		found += op(cmd, room) != -ENOSYS || op(cmd, NULL) != -ENOSYS;
+	expect(found, 0, "all_operations_are_off");
+	done("off");
+}

@@ -99,6 +99,7 @@ bool bad_frame(unsigned int i, struct bad_frame *f);
 
 /* ---- Groups ------------------------------------------------------------- */
 
+void group_off(void);		/* on a host that runs without hicamp */
 void group_noport(void);	/* before dom0 makes the ports */
 void group_calls(void);		/* commands, pointers, permission */
 void group_attach(void);	/* attach, detach, doorbell */

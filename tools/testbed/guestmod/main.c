@@ -266,6 +266,7 @@ static const struct {
 	void (*run)(void);
 } all_groups[] = {
 	{ "frame", group_frame },
+	{ "off", group_off },
 	{ "noport", group_noport },
 	{ "calls", group_calls },
 	{ "attach", group_attach },

@@ -46,12 +46,16 @@ def bad_lines(path, allow):
     return found
 
 
-def allowed(scenario):
-    """Read a scenario's "# allow: REGEX" lines."""
+def directives(scenario, word):
+    """Read a scenario's lines "# WORD: TEXT".
+
+    "# allow: REGEX" makes lines of logs harmless, "# xen: OPTION" goes onto
+    Xen's command line.
+    """
     path = common.TESTBED / 'scenarios' / f'{scenario}.sh'
     if not path.is_file():
         return []
-    return re.findall(r'^# allow: (.+)$', path.read_text(), re.M)
+    return re.findall(f'^# {word}: (.+)$', path.read_text(), re.M)
 
 
 def _new_run(scenario):
@@ -110,7 +114,8 @@ class Run:
                                    'xen modules image"')
         self.scenario, self.flavour, self.clock = scenario, flavour, clock
         self.cpus = cpus or (1 if clock == 'cost' else 2)
-        self.timeout, self.memory, self.xen_extra = timeout, memory, xen_extra
+        self.timeout, self.memory = timeout, memory
+        self.xen_extra = ' '.join([*directives(scenario, 'xen'), xen_extra])
         self.env = dict(env or {})
         if flavour != 'stock':
             self.env.setdefault('HICAMP', '1')
@@ -232,7 +237,7 @@ class Run:
         self.problems += [line for line in lines if line.startswith('not ok')]
         if not lines:
             self.problems.append('the scenario checked nothing')
-        allow = allowed(self.scenario)
+        allow = directives(self.scenario, 'allow')
         for path in [self.folder / 'serial.log',
                      *sorted((out / 'console').glob('*.log')),
                      *sorted((out / 'log').glob('*dmesg.log'))]:

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Guests and drivers come and go under traffic: netfront reloaded, the device
+# detached and attached, a guest saved and restored, a guest destroyed while it
+# sends at full rate to a receiver that is paused, the back end reloaded. After
+# each, the pair talks again and the host has in use what it had before.
+#
+# Environment: NET=hicamp  ROUNDS=2 (rounds)
+NET=${NET:-hicamp}
+ROUNDS=${ROUNDS:-2}
+export NET
+. /payload/bin/hicamp.sh
+
+BEFORE=/tmp/use.before
+
+# flood SECONDS FROM ADDRESS: netperf in the background; sets _flood.
+flood() {
+    _flood=$(guest start -t $(($1 + 60)) "$2" \
+        "netperf -P 0 -H $3 -l $1 -- -m 65536")
+    sleep 2
+}
+
+# flooding DOMID.0: does the port send now?
+flooding() {
+    set -- "$1" $(port_values "$1" tx_bytes)
+    sleep 1
+    test "$(port_values "$1" tx_bytes)" -gt $(($2 + 100000))
+}
+
+talks() { guest run -t 60 a ping -q -c 3 -W 10 10.0.0.2; }
+
+data() { echoes a b 10.0.0.2 $((5100 + serial)) 1024; }
+
+# after WHAT: the promises that each event has to keep.
+after() {
+    check "pair_talks_after_$1_$round" talks
+    serial=$((serial + 1))      # a port for each, for TIME_WAIT holds them
+    check "data_is_unharmed_after_$1_$round" data
+    no_zombies "no_zombie_after_$1_$round"
+    same_use "use_returns_after_$1_$round" $BEFORE
+}
+
+reload_netfront() {
+    say "round $round: netfront reloaded under traffic"
+    flood 8 b 10.0.0.1
+    check "traffic_before_reload_$round" flooding "$(xl domid b).0"
+    check "netfront_unloads_under_traffic_$round" \
+        guest run -t 30 a rmmod hicamp_netfront
+    check "netfront_loads_again_$round" guest run -t 60 a net_up
+    guest wait -t 90 b "$_flood" > /dev/null 2>&1
+    after reload
+}
+
+detach_attach() {
+    say "round $round: device detached and attached under traffic"
+    flood 8 b 10.0.0.1
+    check "network_detach_$round" timeout 60 xl network-detach a 0
+    check "port_of_detached_device_is_gone_$round" \
+        sh -c "! hicampctl port show $(xl domid a).0"
+    check "network_attach_$round" timeout 60 xl network-attach a \
+        mac=00:16:3e:00:00:01,bridge=ovsbr0,script=vif-hicamp
+    check "guest_finds_attached_device_$round" guest run -t 60 a net_up
+    guest wait -t 90 b "$_flood" > /dev/null 2>&1
+    after detach
+}
+
+save_restore() {
+    say "round $round: saved and restored"
+    flood 4 a 10.0.0.2
+    check "guest_is_saved_under_traffic_$round" timeout 120 xl save a \
+        /tmp/a.save
+    check "guest_is_restored_$round" timeout 120 xl restore /tmp/a.save
+    rm -f /tmp/a.save
+    # TCP goes on where it was, with the same netperf.
+    check "connection_survives_restore_$round" guest wait -t 120 a "$_flood"
+    after restore
+}
+
+destroy_sender() {
+    say "round $round: destroyed at full traffic, its receiver paused"
+    check "guest_c_is_created_$round" guest create c
+    # UDP, for TCP would stop when nobody answers.
+    _flood=$(guest start -t 60 c "netperf -P 0 -H 10.0.0.2 -l 30 \
+        -t UDP_STREAM -- -m 8192 -R 1")
+    _c=$(xl domid c).0
+    _b=$(xl domid b).0
+    sleep 2
+    check "guest_c_floods_$round" flooding "$_c"
+    xl pause b || bail "cannot pause b"
+    sleep 1
+    set -- $(port_values "$_b" queued)
+    check "packets_wait_for_the_paused_$round" test "$1" -gt 0
+    check "paused_receiver_leaves_sender_other_paths_$round" \
+        guest run -t 30 c ping -q -c 2 -W 10 10.0.0.1
+    check "sender_is_destroyed_$round" guest destroy c
+    no_zombies "no_zombie_while_receiver_is_paused_$round"
+    check "port_of_destroyed_is_gone_$round" \
+        sh -c "! hicampctl port show $_c"
+    xl unpause b || bail "cannot unpause b"
+    after destroy
+}
+
+destroy_receiver() {
+    say "round $round: receiver destroyed while paused"
+    check "guest_d_is_created_$round" guest create d
+    _flood=$(guest start -t 60 a "netperf -P 0 -H 10.0.0.4 -l 5 \
+        -t UDP_STREAM -- -m 8192 -R 1")
+    sleep 2
+    xl pause d || bail "cannot pause d"
+    sleep 1
+    check "paused_receiver_is_destroyed_$round" guest destroy d
+    guest wait -t 90 a "$_flood" > /dev/null 2>&1
+    after receiver
+}
+
+reload_netback() {
+    say "round $round: back end reloaded"
+    check "netback_unloads_with_guests_$round" timeout 60 rmmod hicamp_netback
+    check "netback_loads_again_$round" timeout 60 modprobe hicamp-netback
+    for name in a b; do
+        id=$(xl domid $name)
+        check "script_runs_again_for_${name}_$round" env \
+            XENBUS_PATH=/local/domain/0/backend/vif/"$id"/0 vif=vif"$id".0 \
+            timeout 40 /etc/xen/scripts/vif-hicamp online type_if=vif
+    done
+    for name in a b; do
+        guest run -t 60 $name "rmmod hicamp_netfront; net_up" > /dev/null
+    done
+    after netback
+}
+
+guests_up a b
+check guests_talk talks
+serial=0
+check data_is_unharmed data
+sleep 1
+use > $BEFORE
+cp $BEFORE "$OUT/use.txt"
+say "in use: $(tr '\n' ' ' < $BEFORE)"
+
+round=1
+while [ $round -le "$ROUNDS" ]; do
+    reload_netfront
+    detach_attach
+    save_restore
+    destroy_sender
+    destroy_receiver
+    reload_netback
+    round=$((round + 1))
+done
+
+for name in a b; do
+    guest destroy $name
+done
+no_zombies no_zombie_at_the_end
+check nothing_is_left sh -c '[ "$*" = "0 0 0 0" ] || { echo "$*"; false; }' - \
+    $(figure ports flows lines.used pins)
