@@ -122,7 +122,7 @@ static bool burst_take(struct burst *b, struct queue *q)
 
 int switch_transmit(struct queue *q)
 {
-    bool more = true;
+    bool more = true, first = true;
     int rc = 0;
 
     while ( more && !rc )
@@ -139,7 +139,11 @@ int switch_transmit(struct queue *q)
         else if ( q->stopped )
             rc = -EIO;
         else
+        {
+            q->cnt[CNT(doorbells)] += first;
+            first = false;
             more = burst_take(&b, q);
+        }
         spin_unlock(&q->tx_lock);
 
         for ( i = 0; i < b.nr; i++ )
@@ -154,10 +158,14 @@ int switch_transmit(struct queue *q)
 
 int switch_receive(struct queue *q)
 {
-    if ( q->dead )
+    if ( read_atomic(&q->dead) )
         return -ENOTCONN;
-    if ( q->stopped )
+    if ( read_atomic(&q->stopped) )
         return -EIO;
+
+    spin_lock(&q->wait_lock);
+    q->cnt[CNT_RX_DOORBELLS]++;
+    spin_unlock(&q->wait_lock);
 
     /* What is left after one burst, the guest is told of by deliver(). */
     deliver(q, BURST_BYTES);
