@@ -10,6 +10,9 @@ static const char *const feature[] = {
     "tx_ref", "tx_frame", "fabric", "segment",
 };
 
+/* hicamp_info.admin when nobody has been named: DOMID_INVALID. */
+#define NO_ADMIN 0x7ff4
+
 static void feature_text(unsigned int bit, char *buf, size_t size)
 {
     if ( bit < ARRAY_SIZE(feature) )
@@ -41,7 +44,10 @@ static void info_json(FILE *out, const struct hicamp_info *i,
             json_str(&j, NULL, name);
         }
     json_close(&j, ']');
-    json_num(&j, "admin", i->admin);
+    if ( i->admin == NO_ADMIN )
+        json_null(&j, "admin");
+    else
+        json_num(&j, "admin", i->admin);
 
     json_open(&j, "limits", '{');
     json_num(&j, "queues_per_port", v->max_queues);
@@ -88,7 +94,10 @@ static void info_text(FILE *out, const struct hicamp_info *i,
             feature_text(bit, name, sizeof(name));
             fprintf(out, " %s", name);
         }
-    fprintf(out, "\nadmin          domain %u\n", i->admin);
+    if ( i->admin == NO_ADMIN )
+        fprintf(out, "\nadmin          the control domain\n");
+    else
+        fprintf(out, "\nadmin          domain %u\n", i->admin);
     fprintf(out, "lines          %" PRIu64 " used (%.1f MiB), %" PRIu64
             " backed (%.1f MiB), at most %" PRIu64 " (%.1f MiB), of %u "
             "bytes\n", i->lines_used, mib(i, i->lines_used), i->lines_total,

@@ -14,23 +14,33 @@
 #include "fake.h"
 #include "test.h"
 
-static unsigned long passed, failed;
+/* Tests, and in the test that runs, checks that did not hold. */
+static unsigned int passed, failed, broken;
 
 void check(bool good, const char *file, int line, const char *fmt, ...)
 {
     va_list ap;
 
     if ( good )
-    {
-        passed++;
         return;
-    }
-    failed++;
+
+    broken++;
     printf("%s:%d: ", file, line);
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
     putchar('\n');
+}
+
+void test(const char *name, void (*fn)(void))
+{
+    broken = 0;
+    fn();
+    if ( broken )
+        failed++;
+    else
+        passed++;
+    printf("%s %s\n", broken ? "not ok" : "ok    ", name);
 }
 
 /* What the last run() printed. */
@@ -479,25 +489,25 @@ static void a_batch_that_xen_refuses_says_how_far_it_came(void)
 int main(void)
 {
     test_text();
-    wrong_words_exit_2_and_need_no_hypervisor();
-    every_command_has_help();
-    hypervisor_errors_exit_1_with_a_sentence();
-    output_that_cannot_be_written_is_an_error();
-    info_tells_limits_and_use();
-    ports_are_made_changed_and_destroyed();
-    ports_are_listed_in_many_batches();
-    counters_of_other_versions_are_shown();
-    watching_gives_rates();
-    flows_are_added_dumped_and_deleted();
-    a_batch_takes_few_calls();
-    a_dump_can_be_loaded_again();
-    a_batch_with_an_error_sends_nothing();
-    a_batch_that_xen_refuses_says_how_far_it_came();
+    TEST(wrong_words_exit_2_and_need_no_hypervisor);
+    TEST(every_command_has_help);
+    TEST(hypervisor_errors_exit_1_with_a_sentence);
+    TEST(output_that_cannot_be_written_is_an_error);
+    TEST(info_tells_limits_and_use);
+    TEST(ports_are_made_changed_and_destroyed);
+    TEST(ports_are_listed_in_many_batches);
+    TEST(counters_of_other_versions_are_shown);
+    TEST(watching_gives_rates);
+    TEST(flows_are_added_dumped_and_deleted);
+    TEST(a_batch_takes_few_calls);
+    TEST(a_dump_can_be_loaded_again);
+    TEST(a_batch_with_an_error_sends_nothing);
+    TEST(a_batch_that_xen_refuses_says_how_far_it_came);
 
     free(out);
     free(errors);
     free(fake.flow);
-    printf("%lu passed, %lu failed\n", passed, failed);
+    printf("%u passed, %u failed\n", passed, failed);
 
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

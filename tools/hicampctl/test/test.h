@@ -11,6 +11,10 @@ void check(bool good, const char *file, int line, const char *fmt, ...)
 #define CHECK(cond, ...) check(cond, __FILE__, __LINE__, __VA_ARGS__)
 
 /* test_text.c: no hypervisor needed. */
+/* Run one test, which is named after what it promises, and count it. */
+void test(const char *name, void (*fn)(void));
+#define TEST(fn) test(#fn, fn)
+
 void test_text(void);
 
 #endif

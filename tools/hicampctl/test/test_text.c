@@ -442,13 +442,13 @@ static void ports_have_names_and_ids(void)
 
 void test_text(void)
 {
-    any_match_that_is_printed_is_read_back();
-    every_single_bit_of_the_key_is_printed();
-    matches_have_one_spelling();
-    bits_stand_where_the_header_says();
-    errors_name_the_field();
-    noise_is_refused_or_read_back();
-    actions_that_are_printed_are_read_back();
-    errors_name_the_action();
-    ports_have_names_and_ids();
+    TEST(any_match_that_is_printed_is_read_back);
+    TEST(every_single_bit_of_the_key_is_printed);
+    TEST(matches_have_one_spelling);
+    TEST(bits_stand_where_the_header_says);
+    TEST(errors_name_the_field);
+    TEST(noise_is_refused_or_read_back);
+    TEST(actions_that_are_printed_are_read_back);
+    TEST(errors_name_the_action);
+    TEST(ports_have_names_and_ids);
 }
