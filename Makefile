@@ -16,8 +16,9 @@ help:
 	@echo "make image      make the dom0 image and the guests' initramfs (2 min)"
 	@echo "make demo       all of that, then stock against hicamp in a table"
 	@echo "make shell      boot a host with two guests and get dom0's console"
-	@echo "make test       unit and boot-test"
-	@echo "make unit       the hypervisor's rooms compiled for user space"
+	@echo "make test       unit and boot-test (25 min from a fresh clone)"
+	@echo "make unit       tests that need no host: hypervisor's rooms in user"
+	@echo "                space, hicampctl, hotplug script, patch series"
 	@echo "make boot-test  boot scenarios under QEMU"
 	@echo "make soak       boot scenarios, REPEAT=10 times"
 	@echo "make series     write the Xen patches as one git-am series"
@@ -45,10 +46,11 @@ demo: deps
 shell: xen modules image
 	$(TESTBED) shell
 
-test: unit boot-test
+test: deps
+	tools/run-tests
 
-unit:
-	$(MAKE) -C xen-patches/tests
+unit: deps
+	tools/run-tests unit hicampctl hotplug series
 
 boot-test: deps
 	$(TESTBED) test

@@ -48,16 +48,21 @@ def test(args):
         modules.build()
         image.dom0()
         image.guest()
+    passed, problems = 0, 0
     failed, total = [], len(rows) * repeat
     for count in range(repeat):
         for index, (name, flavour, clock, limit, env) in enumerate(rows):
             label = f'{count * len(rows) + index + 1}/{total}'
             one = qemu.Run(name, flavour, clock, timeout=limit, env=env,
                            label=label)
-            if not one.go():
+            one.go()
+            passed += one.passed
+            problems += len(one.problems)
+            if one.problems:
                 failed.append(f'{name} on {flavour}, {clock} clock: '
                               f'{one.folder}')
     say(f'{total - len(failed)} of {total} scenario runs passed')
     for line in failed:
         say(f'failed: {line}')
+    print(f'{passed} passed, {problems} failed', flush=True)
     return 1 if failed else 0
