@@ -44,7 +44,8 @@ GUEST_MODULES = ['xen-netfront', 'af_packet', 'pktgen', 'veth', 'vxlan',
                  '8021q', 'bridge', 'tun', 'sch_fq_codel', 'sch_netem',
                  'sch_tbf', 'act_police', 'tls', 'nf_tables']
 GUEST_BINARIES = [
-    '/bin/busybox', '/bin/ip', '/usr/bin/netperf', '/usr/bin/netserver',
+    '/bin/busybox', '/bin/ip', '/usr/bin/flock', '/usr/bin/netperf',
+    '/usr/bin/netserver',
     '/usr/bin/iperf3', '/usr/bin/socat', '/usr/bin/tcpdump',
     '/usr/sbin/ethtool', '/sbin/bridge', '/sbin/tc', '/bin/ss', '/bin/kmod',
     '/usr/bin/xenstore-ls', '/usr/bin/xenstore-read',

@@ -30,7 +30,8 @@ DOM0_ARGS = 'console=hvc0 quiet loglevel=5 nokaslr mitigations=off'
 BAD = re.compile(
     r'Xen BUG|Xen WARN|Assertion|[Pp]anic|Oops|BUG:|rcu.*stall|RCU.*stall'
     r'|\bmm\.c:|WARNING: CPU|Call Trace|hung task|blocked for more than'
-    r'|general protection fault|FATAL TRAP|Double fault', re.M)
+    r'|[Ss]egmentation fault|segfault at|general protection fault'
+    r'|FATAL TRAP|Double fault')
 # Harmless lines that the above would catch.
 HARMLESS = re.compile(r'rcu: .*stall.*(suppress|timeout set)|panic=')
 
@@ -121,6 +122,7 @@ class Run:
             self.env.setdefault('HICAMP', '1')
         self.label = f'{label}: ' if label else ''
         self.problems = []
+        self.passed = 0     # promises kept, known after go()
         self.folder = _new_run(scenario)
 
     def prepare(self):
@@ -235,6 +237,7 @@ class Run:
             (self.folder / 'serial.log').read_text(errors='replace'), re.M)
             if line not in lines]
         self.problems += [line for line in lines if line.startswith('not ok')]
+        self.passed = sum(line.startswith('ok') for line in lines)
         if not lines:
             self.problems.append('the scenario checked nothing')
         allow = directives(self.scenario, 'allow')
