@@ -84,6 +84,24 @@ void *line_data(plid_t plid)
     return c->data + idx * LINE_BYTES;
 }
 
+/* The CPU's own; others only read nr, to count. */
+static void cache_push(struct cache *cache, plid_t plid)
+{
+    line_meta(plid)->link = cache->head;
+    cache->head = plid;
+    write_atomic(&cache->nr, cache->nr + 1);
+}
+
+static plid_t cache_pop(struct cache *cache)
+{
+    plid_t plid = cache->head;
+
+    cache->head = line_meta(plid)->link;
+    write_atomic(&cache->nr, cache->nr - 1);
+
+    return plid;
+}
+
 /*
  * Add a chunk's lines to the store's free list.  Called with store_lock held,
  * which it drops while it allocates: the caller looks again.
@@ -134,13 +152,10 @@ static bool cache_fill(struct cache *cache)
         while ( store_nr_free && cache->nr < CACHE_BATCH )
         {
             plid_t plid = store_free;
-            struct line_meta *m = line_meta(plid);
 
-            store_free = m->link;
+            store_free = line_meta(plid)->link;
             store_nr_free--;
-            m->link = cache->head;
-            cache->head = plid;
-            cache->nr++;
+            cache_push(cache, plid);
         }
 
     spin_unlock(&store_lock);
@@ -155,12 +170,9 @@ static void cache_spill(struct cache *cache)
 
     while ( cache->nr > CACHE_BATCH )
     {
-        plid_t plid = cache->head;
-        struct line_meta *m = line_meta(plid);
+        plid_t plid = cache_pop(cache);
 
-        cache->head = m->link;
-        cache->nr--;
-        m->link = store_free;
+        line_meta(plid)->link = store_free;
         store_free = plid;
         store_nr_free++;
     }
@@ -177,12 +189,10 @@ plid_t line_alloc(void)
     if ( unlikely(!cache->nr) && !cache_fill(cache) )
         return PLID_NONE;
 
-    plid = cache->head;
+    plid = cache_pop(cache);
     m = line_meta(plid);
     ASSERT(!atomic_read(&m->refs));
 
-    cache->head = m->link;
-    cache->nr--;
     m->link = PLID_NONE;
     atomic_set(&m->refs, 1);
 
@@ -215,13 +225,11 @@ bool line_put_test(plid_t plid)
 void line_free(plid_t plid)
 {
     struct cache *cache = &this_cpu(line_cache);
-    struct line_meta *m = line_meta(plid);
 
-    ASSERT(!atomic_read(&m->refs));
+    ASSERT(!atomic_read(&line_meta(plid)->refs));
 
-    m->link = cache->head;
-    cache->head = plid;
-    if ( unlikely(++cache->nr > CACHE_MAX) )
+    cache_push(cache, plid);
+    if ( unlikely(cache->nr > CACHE_MAX) )
         cache_spill(cache);
 }
 
