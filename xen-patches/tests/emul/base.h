@@ -360,17 +360,7 @@ unsigned int emul_find_bit(const void *addr, unsigned int size,
 #define bitmap_fill(b, bits) \
     ((void)memset(b, 0xff, BITS_TO_LONGS(bits) * sizeof(long)))
 
-/* ---- Boot parameters and initcalls: the tests call and set themselves ---- */
-
-#define EMUL_USE_(p)            \
-    static const void *const emul_use_##p __maybe_unused = &(p)
-#define boolean_param(s, v)     EMUL_USE_(v)
-#define integer_param(s, v)     EMUL_USE_(v)
-#define size_param(s, v)        EMUL_USE_(v)
-#define string_param(s, v)      EMUL_USE_(v)
-#define custom_param(s, f)      EMUL_USE_(f)
-#define __initcall(f)           EMUL_USE_(f)
-#define presmp_initcall(f)      EMUL_USE_(f)
+/* ---- Text, counters of performance, random numbers ------------------------ */
 
 int parse_bool(const char *s, const char *e);
 int parse_boolean(const char *name, const char *s, const char *e);

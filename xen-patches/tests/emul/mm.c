@@ -319,6 +319,15 @@ unsigned long emul_pages_create(struct domain *d, unsigned int nr)
     return first;
 }
 
+void emul_pages_recycle(void)
+{
+    unsigned long i;
+
+    for ( i = 0; i < guest_next; i++ )
+        ASSERT(!emul_pages[i].count_info);
+    guest_next = 0;
+}
+
 void emul_page_free(unsigned long mfn)
 {
     struct page_info *pg = mfn_to_page(_mfn(mfn));
@@ -349,7 +358,14 @@ struct vmapping {
     struct vmapping *next;
     uint8_t *va;
     unsigned int nr;
+    bool direct;
 };
+
+#ifdef __SANITIZE_THREAD__
+#define VMAP_DIRECT             true
+#else
+#define VMAP_DIRECT             false
+#endif
 
 static struct vmapping *vmappings;
 static pthread_mutex_t vmap_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -404,8 +420,12 @@ void *vmap(const mfn_t *mfn, unsigned int nr)
     if ( !m )
         abort();
     m->nr = nr;
-    m->va = mmap(NULL, nr * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-                 -1, 0);
+    m->direct = VMAP_DIRECT;
+    for ( i = 1; i < nr && m->direct; i++ )
+        m->direct = mfn_x(mfn[i]) == mfn_x(mfn[0]) + i;
+    m->va = m->direct ? emul_guest(mfn_x(mfn[0]))
+                      : mmap(NULL, nr * PAGE_SIZE, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if ( m->va == MAP_FAILED )
         abort();
     for ( i = 0; i < nr; i++ )
@@ -414,6 +434,8 @@ void *vmap(const mfn_t *mfn, unsigned int nr)
         struct page_info *pg = mfn_to_page(mfn[i]);
 
         ASSERT(read_atomic(&pg->count_info) & PGC_count_mask);
+        if ( m->direct )
+            continue;
         if ( mmap(m->va + i * PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_FIXED, guest_fd, offset) == MAP_FAILED )
             abort();
@@ -439,7 +461,8 @@ void vunmap(const void *va)
     *link = m->next;
     pthread_mutex_unlock(&vmap_mutex);
 
-    munmap(m->va, m->nr * PAGE_SIZE);
+    if ( !m->direct )
+        munmap(m->va, m->nr * PAGE_SIZE);
     free(m);
 }
 
@@ -459,30 +482,38 @@ void emul_fail_copy(unsigned int nth)
     copies_fail = nth;
 }
 
-static bool copy_fails(uint64_t addr, size_t bytes)
+unsigned int emul_copies(void)
+{
+    return read_atomic(&copies);
+}
+
+int emul_copy(void *to, const void *from, const void *guest, size_t bytes)
 {
     unsigned int n = __atomic_add_fetch(&copies, 1, __ATOMIC_SEQ_CST);
+    uintptr_t addr = (uintptr_t)guest;
 
-    return read_atomic(&copies_fail) == n || addr < PAGE_SIZE ||
-           addr + bytes < addr;
-}
-
-int hicamp_copy_in(void *to, uint64_t addr, size_t bytes)
-{
-    if ( copy_fails(addr, bytes) )
+    if ( read_atomic(&copies_fail) == n || addr < PAGE_SIZE ||
+         addr + bytes < addr )
         return -EFAULT;
-    memcpy(to, (const void *)(uintptr_t)addr, bytes);
+    memcpy(to, from, bytes);
 
     return 0;
 }
 
-int hicamp_copy_out(uint64_t addr, const void *from, size_t bytes)
+int __attribute__((__weak__)) hicamp_copy_in(void *to, uint64_t addr,
+                                             size_t bytes)
 {
-    if ( copy_fails(addr, bytes) )
-        return -EFAULT;
-    memcpy((void *)(uintptr_t)addr, from, bytes);
+    const void *guest = (const void *)(uintptr_t)addr;
 
-    return 0;
+    return emul_copy(to, guest, guest, bytes);
+}
+
+int __attribute__((__weak__)) hicamp_copy_out(uint64_t addr, const void *from,
+                                              size_t bytes)
+{
+    void *guest = (void *)(uintptr_t)addr;
+
+    return emul_copy(guest, from, guest, bytes);
 }
 
 /* ---- The tests' side ----------------------------------------------------- */
@@ -493,6 +524,7 @@ void emul_reset(void)
     emul_fail_alloc(0);
     emul_fail_copy(0);
     emul_reset_sched();
+    emul_reset_call();
 }
 
 void emul_keep(void)

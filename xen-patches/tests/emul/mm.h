@@ -8,7 +8,9 @@
  * Guest memory is one file of EMUL_FRAMES pages; frame numbers begin at
  * EMUL_MFN_BASE and, as for PV guests, gfn equals mfn.  emul_guest() is the
  * guest's view of a page; map_domain_page() gives the same address and counts,
- * vmap() maps the file again, contiguously.  The owner may give a page up
+ * vmap() maps the file again, contiguously (but contiguous pages under TSan,
+ * which tells memory by its address, where the guest has them, so that it
+ * sees what is between guest and hypervisor).  The owner may give a page up
  * (emul_page_free()): when its last reference goes, the page becomes
  * inaccessible, so that a use after free faults.
  *
@@ -90,7 +92,7 @@ void free_xenheap_pages(void *v, unsigned int order);
 
 /* ---- Guests' pages ------------------------------------------------------- */
 
-#define EMUL_FRAMES             8192UL
+#define EMUL_FRAMES             32768UL
 #define EMUL_MFN_BASE           0x1000UL
 
 #define PGT_none                (0UL << 61)
@@ -149,6 +151,8 @@ struct page_info *get_page_from_gfn(struct domain *d, unsigned long gfn,
 
 /* nr contiguous fresh zeroed pages of d; returns the first frame. */
 unsigned long emul_pages_create(struct domain *d, unsigned int nr);
+/* All pages are free: hand out the same ones again.  For endless tests. */
+void emul_pages_recycle(void);
 
 /* The owner gives the page up: drops PGC_allocated's reference. */
 void emul_page_free(unsigned long mfn);
@@ -187,11 +191,14 @@ void paging_mark_dirty(struct domain *d, mfn_t mfn);
 /* ---- Copies from and to the caller --------------------------------------- */
 
 /*
- * mm.c has hicamp_copy_in() and _out(), as op.h declares them, for suites
- * without op.c.  Guest addresses are the test's own.  Addresses below one page fault, and the
- * copy that emul_fail_copy() names (1: the next; 0: none) does.
+ * Guest addresses are the test's own.  Addresses below one page fault, and the
+ * copy that emul_fail_copy() names (1: the next; 0: none) does.  mm.c has
+ * hicamp_copy_in() and _out() for suites without op.c.
  */
+int emul_copy(void *to, const void *from, const void *guest, size_t bytes);
 void emul_fail_copy(unsigned int nth);
+/* Copies since emul_fail_copy() was last called. */
+unsigned int emul_copies(void);
 
 /* ---- The tests' side ----------------------------------------------------- */
 

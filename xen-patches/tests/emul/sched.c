@@ -14,7 +14,6 @@
 __thread unsigned int emul_cpu;
 unsigned int emul_nr_cpus = 4;
 unsigned int emul_preempt_every;
-int emul_xsm_rc;
 void (*emul_domain_destroy_hook)(struct domain *d);
 
 static struct domain idle_domain = {
@@ -526,7 +525,6 @@ void emul_reset_sched(void)
     now = SECONDS(1);
     emul_preempt_every = 0;
     preempt_calls = 0;
-    emul_xsm_rc = 0;
     emul_nr_cpus = 4;
     emul_set_current(NULL);
 }

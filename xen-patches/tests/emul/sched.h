@@ -237,19 +237,12 @@ void notify_via_xen_event_channel(struct domain *ld, int lport);
 /* Events raised on port since the last call. */
 unsigned int emul_events(struct domain *d, unsigned int port);
 
-/* ---- Preemption, permission ---------------------------------------------- */
+/* ---- Preemption ---------------------------------------------------------- */
 
 /* True once every emul_preempt_every calls; 0 (the default): never. */
 bool hypercall_preempt_check(void);
 extern unsigned int emul_preempt_every;
 #define general_preempt_check() hypercall_preempt_check()
-
-/* What every XSM hook answers, and whether the caller is privileged. */
-extern int emul_xsm_rc;
-#define XSM_HOOK                0
-#define XSM_PRIV                1
-#define XSM_OTHER               2
-#define XSM_TARGET              3
 
 #endif /* EMUL_SCHED_H */
 

@@ -33,6 +33,7 @@
 #else
 #include "emul.h"
 #include <hicamp.h>
+#include <xen/hicamp.h>
 #endif
 
 /*
