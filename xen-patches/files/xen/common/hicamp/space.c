@@ -103,7 +103,8 @@ static struct space_entry *entry_of(const struct hicamp_domain *hd,
     if ( chunk >= SPACE_CHUNKS )
         return NULL;
 
-    entries = ACCESS_ONCE(hd->chunks[array_index_nospec(chunk, SPACE_CHUNKS)]);
+    entries = read_atomic(&hd->chunks[array_index_nospec(chunk,
+                                                         SPACE_CHUNKS)]);
 
     return entries ? &entries[index % SPACE_CHUNK_RUNS] : NULL;
 }
