@@ -22,7 +22,7 @@
 
 enum outcome {
     DELIVERED,
-    DROPPED,        /* torn: the packet is done with, nothing was consumed */
+    DROPPED,        /* the packet is done with, nothing was consumed */
     STALLED,        /* no buffer, or no room: the packet stays */
 };
 
@@ -251,6 +251,12 @@ static enum outcome deliver_packet(struct queue *q, plid_t plid)
     enum outcome rc;
     int room, avail;
 
+    if ( unlikely(read_atomic(&q->stopped)) )
+    {
+        q->cnt[CNT(drop_detach)]++;
+        return DROPPED;
+    }
+
     room = ring_room(&q->ctrl->rx_cons, q->rx_prod, q->rx_size);
     if ( unlikely(room < 0) )
         queue_stop(q, "rx");
@@ -321,7 +327,7 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
     unsigned int bytes = 0;
     bool left = false, asked = false;
 
-    if ( q->dead || q->stopped )
+    if ( q->dead )
         return 0;
 
     write_atomic(&q->ctrl->fill_wakeup, 0);

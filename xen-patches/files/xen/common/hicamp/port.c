@@ -132,11 +132,21 @@ uint64_t port_pins(void)
 
 void queue_stop(struct queue *q, const char *ring)
 {
-    if ( q->stopped )
+    bool first;
+
+    spin_lock(&q->wait_lock);
+    first = !q->stopped;
+    if ( first )
+    {
+        q->wait_closed = true;
+        write_atomic(&q->stopped, true);
+        q->cnt[CNT(ring_errors)]++;
+    }
+    spin_unlock(&q->wait_lock);
+
+    if ( !first )
         return;
 
-    q->stopped = true;
-    q->cnt[CNT(ring_errors)]++;
     gprintk(XENLOG_WARNING,
             "hicamp: port d%d.%u: %s ring: index out of bounds, stopped\n",
             q->port->hd->d->domain_id, q->port->devid, ring);

@@ -32,7 +32,8 @@ struct queue {
     struct port *port;
     uint16_t index;
     bool dead;                  /* R: any ring's lock; W: all of them */
-    bool stopped;               /* a ring index was out of bounds */
+    bool stopped;               /* a ring index was out of bounds,
+                                 * W(wait_lock) */
 
     /* The guest's area, mapped for Xen; fixed while not dead. */
     struct hicamp_ring_ctrl *ctrl;
@@ -119,7 +120,11 @@ bool hicamp_port_exists(uint32_t id);
 /* Queue index of port, or NULL if it is not attached.  As port_by_id(). */
 struct queue *port_queue(const struct port *port, unsigned int index);
 
-/* A ring index was out of bounds: stop the queue, count, log once. */
+/*
+ * A ring index was out of bounds: stop the queue, count, log once.  Nothing is
+ * put in line for it any more, and deliver() drops what waits, so that it
+ * holds no sender's frames.  wait_lock is not held.
+ */
 void queue_stop(struct queue *q, const char *ring);
 
 /* Raise the guest's event.  A ring lock of q is held and dead is clear. */

@@ -55,7 +55,7 @@ static void port_describe(const struct port *port, struct hicamp_port_info *pi)
     for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
     {
         pi->flags |= HICAMP_PORT_ATTACHED;
-        if ( q->stopped )
+        if ( read_atomic(&q->stopped) )
             pi->flags |= HICAMP_PORT_STOPPED;
         pi->nr_queues++;
         pi->queued += read_atomic(&q->wait_tail) - read_atomic(&q->wait_head);

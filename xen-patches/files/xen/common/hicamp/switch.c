@@ -136,7 +136,7 @@ int switch_transmit(struct queue *q)
         spin_lock(&q->tx_lock);
         if ( q->dead )
             rc = -ENOTCONN;
-        else if ( q->stopped )
+        else if ( read_atomic(&q->stopped) )
             rc = -EIO;
         else
         {
@@ -153,6 +153,12 @@ int switch_transmit(struct queue *q)
             rc = -ERESTART;
     }
 
+    if ( unlikely(read_atomic(&q->stopped)) && rc != -ENOTCONN )
+    {
+        deliver(q, BURST_BYTES); /* drops what waits */
+        rc = -EIO;
+    }
+
     return rc;
 }
 
@@ -160,8 +166,6 @@ int switch_receive(struct queue *q)
 {
     if ( read_atomic(&q->dead) )
         return -ENOTCONN;
-    if ( read_atomic(&q->stopped) )
-        return -EIO;
 
     spin_lock(&q->wait_lock);
     q->cnt[CNT_RX_DOORBELLS]++;
@@ -170,5 +174,5 @@ int switch_receive(struct queue *q)
     /* What is left after one burst, the guest is told of by deliver(). */
     deliver(q, BURST_BYTES);
 
-    return 0;
+    return unlikely(read_atomic(&q->stopped)) ? -EIO : 0;
 }

@@ -486,11 +486,11 @@ struct hicamp_port_set {
     X(drop_spoof)           /* tx: source address is not the port's */      \
     X(drop_nomem)           /* tx: no line to be had */                     \
     X(drop_action)          /* tx: flow says drop */                        \
-    X(drop_noport)          /* tx: an output is gone or not attached */     \
+    X(drop_noport)          /* tx: an output is not there, or stopped */    \
     X(drop_mtu)             /* rx: too long for this port */                \
     X(drop_queue)           /* rx: receive queue full */                    \
     X(drop_torn)            /* rx: taken back by its sender */              \
-    X(drop_detach)          /* rx: waited when the port was detached */     \
+    X(drop_detach)          /* rx: waited when detached, or stopped */      \
     X(bad_fill)             /* fill entry refused: reference or bounds */   \
     X(rx_stalls)            /* delivery stopped: no fill entry, no room */  \
     X(ring_errors)          /* index out of bounds, ring stopped */         \
