@@ -10,6 +10,7 @@
 #define POOL_PAGES      34      /* two runs of 64 KB, and a bit */
 
 struct domain *dom0;
+void (*guests_meanwhile)(void);
 
 static struct guest guests[GUESTS];
 static domid_t last_domid;
@@ -254,7 +255,11 @@ unsigned int domain_kill_hicamp(struct domain *d)
 
     write_atomic(&d->is_dying, DOMDYING_dying);
     while ( hicamp_domain_teardown(d) == -ERESTART )
+    {
         n++;
+        if ( guests_meanwhile )
+            guests_meanwhile();
+    }
     CHECK_EQ(hicamp_domain_teardown(d), 0);
     for ( i = 0; i < EMUL_EVTCHNS; i++ )
         CHECK(!d->emul_evtchn_used[i]);
@@ -322,6 +327,12 @@ void guest_buffers(struct guest *g, unsigned int nr, unsigned int order)
                               .len = PAGE_SIZE << order };
         CHECK_EQ(guest_issue(g, mfn, order, HICAMP_RUN_RW, &b->ref), 0);
     }
+}
+
+void guest_starve(struct guest *g)
+{
+    CHECK_EQ(guest_detach(g), 0);
+    CHECK_EQ(guest_attach(g), 0);
 }
 
 void guest_put_fill(struct guest *g, uint32_t ref, uint32_t offset,

@@ -109,9 +109,13 @@ int guest_revoke(struct guest *g, uint32_t ref);
 /* The domain dies, with all its guests.  Returns how often it was preempted. */
 unsigned int guest_kill(struct guest *g);
 unsigned int domain_kill_hicamp(struct domain *d);
+/* What the rest of the world does each time that a teardown is preempted. */
+extern void (*guests_meanwhile)(void);
 
 /* Pages for nr more receive buffers of 2^order pages, issued but not posted. */
 void guest_buffers(struct guest *g, unsigned int nr, unsigned int order);
+/* Attached anew, without a buffer posted. */
+void guest_starve(struct guest *g);
 /* Post what is not posted, as far as there is room.  Returns how many. */
 unsigned int guest_fill(struct guest *g);
 void guest_put_fill(struct guest *g, uint32_t ref, uint32_t offset,
