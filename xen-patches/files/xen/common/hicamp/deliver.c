@@ -49,10 +49,10 @@ bool deliver_enqueue(struct queue *q, plid_t plid, bool *gone)
     if ( q->wait_closed )
         *gone = true;
     else if ( line_meta(plid)->mtu > read_atomic(&q->port->mtu) )
-        q->cnt[CNT(drop_mtu)]++;
+        count(q, CNT(drop_mtu));
     else if ( q->wait_tail - read_atomic(&q->wait_head) >= WAIT_SLOTS ||
               !packet_output(plid) )
-        q->cnt[CNT(drop_queue)]++;
+        count(q, CNT(drop_queue));
     else
     {
         q->wait[q->wait_tail % WAIT_SLOTS] = plid;
@@ -128,7 +128,7 @@ static bool sink_next(struct sink *s)
             return true;
         }
 
-        q->cnt[CNT(bad_fill)]++;
+        count(q, CNT(bad_fill));
         if ( !s->nr )
             s->fill_commit = s->fill_cons;
     }
@@ -253,7 +253,7 @@ static enum outcome deliver_packet(struct queue *q, plid_t plid)
 
     if ( unlikely(read_atomic(&q->stopped)) )
     {
-        q->cnt[CNT(drop_detach)]++;
+        count(q, CNT(drop_detach));
         return DROPPED;
     }
 
@@ -282,18 +282,18 @@ static enum outcome deliver_packet(struct queue *q, plid_t plid)
     {
         put_slots(q, pkt, &s);
         q->fill_cons = s.fill_cons;
-        q->cnt[CNT(rx_packets)]++;
-        q->cnt[CNT(rx_bytes)] += pkt->hdr.len;
+        count(q, CNT(rx_packets));
+        count_by(q, CNT(rx_bytes), pkt->hdr.len);
         if ( pkt->hdr.gso_size )
-            q->cnt[CNT(rx_gso)]++;
+            count(q, CNT(rx_gso));
         if ( !s.nr )
-            q->cnt[CNT(rx_inline)]++;
+            count(q, CNT(rx_inline));
     }
     else
     {
         q->fill_cons = s.fill_commit;
         if ( rc == DROPPED )
-            q->cnt[CNT(drop_torn)]++;
+            count(q, CNT(drop_torn));
     }
 
     return rc;
@@ -315,7 +315,7 @@ static void publish(struct queue *q, uint32_t rx_before, bool left)
 
     if ( notify || left )
     {
-        q->cnt[CNT(events)]++;
+        count(q, CNT(events));
         queue_notify(q);
     }
 }
@@ -355,7 +355,7 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
             smp_mb();
             if ( left )
                 break;
-            q->cnt[CNT(rx_stalls)]++;
+            count(q, CNT(rx_stalls));
             continue;
         }
 

@@ -122,7 +122,8 @@ uint64_t port_pins(void)
         unsigned int i;
 
         for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
-            pins += q->nr_frames + read_atomic(&q->borrow_frames);
+            pins += read_atomic(&q->nr_frames) +
+                    read_atomic(&q->borrow_frames);
     }
 
     rcu_read_unlock(&hicamp_rcu);
@@ -140,7 +141,7 @@ void queue_stop(struct queue *q, const char *ring)
     {
         q->wait_closed = true;
         write_atomic(&q->stopped, true);
-        q->cnt[CNT(ring_errors)]++;
+        count(q, CNT(ring_errors));
     }
     spin_unlock(&q->wait_lock);
 
@@ -215,12 +216,15 @@ static int queue_map(struct queue *q, struct domain *d,
 /* Give the guest its area back.  Nobody can reach a ring of q any more. */
 static void queue_unmap(struct queue *q)
 {
+    unsigned int i;
+
     if ( q->area )
         vunmap(q->area);
     q->area = NULL;
 
-    while ( q->nr_frames )
-        frame_put(q->mfns[--q->nr_frames], true);
+    for ( i = 0; i < q->nr_frames; i++ )
+        frame_put(q->mfns[i], true);
+    write_atomic(&q->nr_frames, 0);
 
     if ( q->evtchn >= 0 )
         free_xen_event_channel(q->port->hd->d, q->evtchn);
@@ -309,8 +313,8 @@ static void queue_kill(struct queue *q)
     spin_lock(&q->tx_lock);
     spin_lock(&q->rx_lock);
     spin_lock(&q->comp_lock);
-    q->dead = true;
     spin_lock(&q->wait_lock);
+    q->dead = true;
     q->wait_closed = true;
     spin_unlock(&q->wait_lock);
     spin_unlock(&q->comp_lock);
@@ -328,8 +332,9 @@ static int queue_drain(struct queue *q)
 
     while ( q->wait_head != q->wait_tail )
     {
-        packet_done(q->wait[q->wait_head++ % WAIT_SLOTS]);
-        q->cnt[CNT(drop_detach)]++;
+        packet_done(q->wait[q->wait_head % WAIT_SLOTS]);
+        write_atomic(&q->wait_head, q->wait_head + 1);
+        count(q, CNT(drop_detach));
 
         if ( hicamp_preempt(++n) )
         {
@@ -371,7 +376,7 @@ static int port_withdraw(struct port *port)
     {
         for ( i = 0; i < set->nr; i++ )
             queue_kill(set->q[i]);
-        port->state = PORT_DETACHING;
+        write_atomic(&port->state, PORT_DETACHING);
     }
 
     for ( i = 0; i < set->nr; i++ )
@@ -387,11 +392,11 @@ static int port_withdraw(struct port *port)
     {
         queue_unmap(set->q[i]);
         for ( j = 0; j < CNT_NR; j++ )
-            port->cnt[j] += set->q[i]->cnt[j];
+            add_sized(&port->cnt[j], set->q[i]->cnt[j]);
     }
 
     rcu_assign_pointer(port->queues, NULL);
-    port->state = PORT_DETACHED;
+    write_atomic(&port->state, PORT_DETACHED);
     call_rcu(&set->rcu, set_free_rcu);
 
     return 0;
@@ -435,8 +440,8 @@ static int port_publish(struct port *port, struct hicamp_domain *hd)
     generations[index] = generations[index] % 0xffff + 1;
     port->id = index | ((uint32_t)generations[index] << 16);
     port->hd = hd;
-    hd->nr_ports++;
-    nr_ports++;
+    add_sized(&hd->nr_ports, 1);
+    add_sized(&nr_ports, 1);
     rcu_assign_pointer(ports[index], port);
 
     return 0;
@@ -469,7 +474,7 @@ int port_create(struct hicamp_port_create *op)
     port->devid = op->devid;
     port->mtu = op->mtu;
     port->flags = op->flags;
-    memcpy(port->mac, op->mac, sizeof(port->mac));
+    port->mac = mac_word(op->mac);
     spin_lock_init(&port->ctl_lock);
 
     spin_lock(&ports_lock);
@@ -527,8 +532,8 @@ static int port_remove(struct port *port)
     if ( ports[PORT_INDEX(port->id)] == port )
     {
         rcu_assign_pointer(ports[PORT_INDEX(port->id)], NULL);
-        write_atomic(&port->hd->nr_ports, port->hd->nr_ports - 1);
-        write_atomic(&nr_ports, nr_ports - 1);
+        add_sized(&port->hd->nr_ports, -1);
+        add_sized(&nr_ports, -1);
         call_rcu(&port->rcu, port_free_rcu);
     }
     spin_unlock(&ports_lock);
@@ -569,7 +574,7 @@ int port_set(const struct hicamp_port_set *op)
     {
         spin_lock(&port->ctl_lock);
         if ( op->which & HICAMP_PORT_SET_MAC )
-            memcpy(port->mac, op->mac, sizeof(port->mac));
+            write_atomic(&port->mac, mac_word(op->mac));
         if ( op->which & HICAMP_PORT_SET_MTU )
             write_atomic(&port->mtu, op->mtu);
         if ( op->which & HICAMP_PORT_SET_FLAGS )
@@ -624,7 +629,7 @@ static int port_serve(struct port *port, struct queue_set *set)
     else
     {
         rcu_assign_pointer(port->queues, set);
-        port->state = PORT_ATTACHED;
+        write_atomic(&port->state, PORT_ATTACHED);
     }
     spin_unlock(&port->ctl_lock);
 

@@ -26,12 +26,13 @@ enum {
  * freed after a grace period, so readers under RCU may look at it, but touch a
  * ring only with the ring's lock held and dead found clear.
  *
- * Each counter has one lock (in brackets), so that it needs no atomics.
+ * Each counter has one lock (in brackets), so that it needs no atomics; see
+ * count() below.
  */
 struct queue {
     struct port *port;
     uint16_t index;
-    bool dead;                  /* R: any ring's lock; W: all of them */
+    bool dead;                  /* R: any of the locks; W: all of them */
     bool stopped;               /* a ring index was out of bounds,
                                  * W(wait_lock) */
 
@@ -90,7 +91,7 @@ struct port {
     enum port_state state;      /* R/W(ctl_lock) */
     bool going;                 /* being destroyed, W(ctl_lock) */
 
-    uint8_t mac[6];             /* W(ctl_lock); read without */
+    uint64_t mac;               /* mac_word(); W(ctl_lock), read without */
     uint32_t mtu;
     uint32_t flags;
 
@@ -116,6 +117,27 @@ extern rcu_read_lock_t hicamp_rcu;
 struct port *port_by_id(uint32_t id);
 /* Is there such a port, and is it to stay?  Any context. */
 bool hicamp_port_exists(uint32_t id);
+
+/* Six bytes in one word, which is read and written whole. */
+static inline uint64_t mac_word(const uint8_t *mac)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, mac, 6);
+
+    return word;
+}
+
+/* Add to a counter of q.  Its lock is held; those who read it have none. */
+static inline void count_by(struct queue *q, unsigned int counter, uint64_t n)
+{
+    add_sized(&q->cnt[counter], n);
+}
+
+static inline void count(struct queue *q, unsigned int counter)
+{
+    count_by(q, counter, 1);
+}
 
 /* Queue index of port, or NULL if it is not attached.  As port_by_id(). */
 struct queue *port_queue(const struct port *port, unsigned int index);

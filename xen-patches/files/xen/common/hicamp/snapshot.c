@@ -99,14 +99,14 @@ static void complete(struct queue *q, uint32_t id, uint32_t status)
     c->id = id;
     c->status = status;
     q->comp_prod++;
-    q->cnt[CNT(completions)]++;
+    count(q, CNT(completions));
     ring_publish(&q->ctrl->comp_prod, q->comp_prod);
     queue_mark_dirty(q);
 
     smp_mb(); /* our index before the guest's flag */
     if ( read_atomic(&q->ctrl->comp_event) )
     {
-        q->cnt[CNT_COMP_EVENTS]++;
+        count(q, CNT_COMP_EVENTS);
         queue_notify(q);
     }
 }
@@ -312,8 +312,8 @@ static unsigned int packet_check(const struct queue *q,
          !gso_valid(&pkt->hdr, key, &off) )
         return CNT(drop_header);
 
-    if ( (port->flags & HICAMP_PORT_ANTISPOOF) &&
-         memcmp(key->eth_src, port->mac, sizeof(port->mac)) )
+    if ( (read_atomic(&port->flags) & HICAMP_PORT_ANTISPOOF) &&
+         mac_word(key->eth_src) != read_atomic(&port->mac) )
         return CNT(drop_spoof);
 
     *mtu = mtu_need(&pkt->hdr, &off);
@@ -332,9 +332,10 @@ static bool borrow(struct queue *q, plid_t plid, unsigned int frames)
     done = comp_available(q) && line_get(plid);
     if ( done )
     {
-        m->slot = q->borrow_free[--q->borrow_nr_free];
+        add_sized(&q->borrow_nr_free, -1);
+        m->slot = q->borrow_free[q->borrow_nr_free];
         q->borrow[m->slot] = plid;
-        q->borrow_frames += frames;
+        add_sized(&q->borrow_frames, frames);
     }
 
     spin_unlock(&q->comp_lock);
@@ -362,7 +363,7 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
     {
         /* Where the next packet begins is anybody's guess. */
         q->tx_cons += avail;
-        q->cnt[CNT(drop_malformed)]++;
+        count(q, CNT(drop_malformed));
         return 0;
     }
 
@@ -412,13 +413,13 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
         }
     }
     else
-        q->cnt[CNT(tx_inline)]++;
+        count(q, CNT(tx_inline));
 
     q->tx_cons += nr;
-    q->cnt[CNT(tx_packets)]++;
-    q->cnt[CNT(tx_bytes)] += pkt->hdr.len;
+    count(q, CNT(tx_packets));
+    count_by(q, CNT(tx_bytes), pkt->hdr.len);
     if ( pkt->hdr.gso_size )
-        q->cnt[CNT(tx_gso)]++;
+        count(q, CNT(tx_gso));
 
     return 1;
 
@@ -428,7 +429,7 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
     if ( !refuse(q, &first.hdr) )
         return -1;
     q->tx_cons += nr;
-    q->cnt[drop]++;
+    count(q, drop);
 
     return 0;
 }
@@ -459,8 +460,10 @@ static void packet_return(plid_t plid)
     if ( m->slot < q->comp_size && q->borrow[m->slot] == plid )
     {
         q->borrow[m->slot] = PLID_NONE;
-        q->borrow_free[q->borrow_nr_free++] = m->slot;
-        q->borrow_frames -= packet_put_frames(plid, pkt->hdr.nr_extents);
+        q->borrow_free[q->borrow_nr_free] = m->slot;
+        add_sized(&q->borrow_nr_free, 1);
+        add_sized(&q->borrow_frames,
+                  -packet_put_frames(plid, pkt->hdr.nr_extents));
         if ( !q->dead )
             complete(q, pkt->hdr.id, HICAMP_COMP_OK);
         line_put(plid); /* not the last: our caller has one */
@@ -502,7 +505,7 @@ int snapshot_withdraw(struct queue *q)
             packet_put(plid);
 
             spin_lock(&q->comp_lock);
-            q->borrow_frames -= frames;
+            add_sized(&q->borrow_frames, -frames);
             spin_unlock(&q->comp_lock);
         }
 

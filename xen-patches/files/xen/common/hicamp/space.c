@@ -246,9 +246,9 @@ static int run_issue(struct hicamp_domain *hd, struct hicamp_run *run)
     run->ref = (e->generation << REF_INDEX_BITS) | index;
 
     spin_lock(&hd->space_lock);
-    hd->runs++;
-    hd->frames += nr;
-    hd->issued++;
+    add_sized(&hd->runs, 1);
+    add_sized(&hd->frames, nr);
+    add_sized(&hd->issued, 1);
     spin_unlock(&hd->space_lock);
 
     use_open(&e->use);
@@ -269,9 +269,9 @@ static void run_withdraw(struct hicamp_domain *hd, uint32_t index)
     e->generation = e->generation % (GENERATIONS - 1) + 1; /* never 0 */
     e->next_free = hd->free;
     hd->free = index + 1;
-    hd->runs--;
-    hd->frames -= nr;
-    hd->revoked++;
+    add_sized(&hd->runs, -1);
+    add_sized(&hd->frames, -nr);
+    add_sized(&hd->revoked, 1);
     spin_unlock(&hd->space_lock);
 }
 

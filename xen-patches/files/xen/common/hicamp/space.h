@@ -35,8 +35,8 @@ struct hicamp_domain {
     struct space_entry **chunks;    /* [SPACE_CHUNKS]; entries fixed once set */
     unsigned int nr_chunks;         /* W(space_lock) */
     uint32_t free;                  /* list of free entries, index + 1 */
-    unsigned int runs, frames;      /* issued now, R/W(space_lock) */
-    uint64_t issued, revoked;       /* ever, R/W(space_lock) */
+    unsigned int runs, frames;      /* issued now, W(space_lock) */
+    uint64_t issued, revoked;       /* ever, W(space_lock) */
     unsigned int torn_down;         /* entries that teardown has done */
 };
 

@@ -21,21 +21,23 @@ static void port_counters(const struct port *port, uint64_t *out)
     const struct queue *q;
     unsigned int i, j;
 
-    memcpy(sum, port->cnt, sizeof(sum));
+    for ( j = 0; j < CNT_NR; j++ )
+        sum[j] = read_atomic(&port->cnt[j]);
     for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
         for ( j = 0; j < CNT_NR; j++ )
             sum[j] += read_atomic(&q->cnt[j]);
 
     sum[CNT(doorbells)] += sum[CNT_RX_DOORBELLS];
     sum[CNT(events)] += sum[CNT_COMP_EVENTS];
-    sum[CNT(space_issued)] = port->hd->issued;
-    sum[CNT(space_revoked)] = port->hd->revoked;
+    sum[CNT(space_issued)] = read_atomic(&port->hd->issued);
+    sum[CNT(space_revoked)] = read_atomic(&port->hd->revoked);
 
     memcpy(out, sum, HICAMP_NR_COUNTERS * sizeof(*out));
 }
 
 static void port_describe(const struct port *port, struct hicamp_port_info *pi)
 {
+    uint64_t mac = read_atomic(&port->mac);
     const struct queue *q;
     unsigned int i;
 
@@ -44,12 +46,12 @@ static void port_describe(const struct port *port, struct hicamp_port_info *pi)
     memset(pi, 0, sizeof(*pi));
     pi->port = port->id;
     pi->domid = port->hd->d->domain_id;
-    memcpy(pi->mac, port->mac, sizeof(pi->mac));
+    memcpy(pi->mac, &mac, sizeof(pi->mac));
     pi->devid = port->devid;
-    pi->mtu = port->mtu;
-    pi->flags = port->flags;
-    pi->runs = port->hd->runs;
-    pi->frames = port->hd->frames;
+    pi->mtu = read_atomic(&port->mtu);
+    pi->flags = read_atomic(&port->flags);
+    pi->runs = read_atomic(&port->hd->runs);
+    pi->frames = read_atomic(&port->hd->frames);
     pi->nr_counters = HICAMP_NR_COUNTERS;
 
     for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
@@ -121,7 +123,7 @@ static void totals_read(struct totals *t)
             ;
         seen = p ? p->hd : NULL;
         if ( p == port && seen )
-            t->frames += seen->frames;
+            t->frames += read_atomic(&seen->frames);
 
         port_counters(port, cnt);
         t->upcalls += cnt[CNT(upcalls)];

@@ -54,7 +54,7 @@ static void output(struct burst *b, struct queue *from, plid_t plid,
         burst_touch(b, q);
     }
     else if ( gone )
-        from->cnt[CNT(drop_noport)]++;
+        count(from, CNT(drop_noport));
 }
 
 /* Carry out what the flow of a packet says.  As output(). */
@@ -67,7 +67,7 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
 
     if ( !acts || acts->upcall )
     {
-        from->cnt[CNT(upcalls)]++;
+        count(from, CNT(upcalls));
         if ( !acts )
             return;
     }
@@ -76,7 +76,7 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
         output(b, from, plid, len, acts->outputs[i]);
 
     if ( !acts->nr_outputs && !acts->upcall )
-        from->cnt[CNT(drop_action)]++;
+        count(from, CNT(drop_action));
 }
 
 /* Take and switch a burst.  Returns whether the ring has more. */
@@ -140,7 +140,7 @@ int switch_transmit(struct queue *q)
             rc = -EIO;
         else
         {
-            q->cnt[CNT(doorbells)] += first;
+            count_by(q, CNT(doorbells), first);
             first = false;
             more = burst_take(&b, q);
         }
@@ -164,12 +164,16 @@ int switch_transmit(struct queue *q)
 
 int switch_receive(struct queue *q)
 {
-    if ( read_atomic(&q->dead) )
-        return -ENOTCONN;
+    bool dead;
 
     spin_lock(&q->wait_lock);
-    q->cnt[CNT_RX_DOORBELLS]++;
+    dead = q->dead;
+    if ( !dead )
+        count(q, CNT_RX_DOORBELLS);
     spin_unlock(&q->wait_lock);
+
+    if ( dead )
+        return -ENOTCONN;
 
     /* What is left after one burst, the guest is told of by deliver(). */
     deliver(q, BURST_BYTES);
