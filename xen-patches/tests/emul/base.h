@@ -240,8 +240,9 @@ static inline unsigned int get_order_from_pages(unsigned long nr)
 #define read_atomic(p)          __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define write_atomic(p, x)      __atomic_store_n(p, x, __ATOMIC_RELEASE)
 #define ACCESS_ONCE(x)          (*(volatile typeof(x) *)&(x))
-#define add_sized(p, x)         ((void)__atomic_fetch_add(p, x, \
-                                                          __ATOMIC_ACQ_REL))
+/* One instruction, but not atomic against others that add: a lock is held. */
+#define add_sized(p, x) \
+    write_atomic(p, (typeof(*(p)))(__atomic_load_n(p, __ATOMIC_RELAXED) + (x)))
 
 void emul_full_barrier(void);
 
