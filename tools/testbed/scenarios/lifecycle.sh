@@ -45,6 +45,9 @@ reload_netfront() {
     check "traffic_before_reload_$round" flooding "$(xl domid b).0"
     check "netfront_unloads_under_traffic_$round" \
         guest run -t 30 a rmmod hicamp_netfront
+    set -- $(port_values "$(xl domid a).0" runs frames queues borrowed)
+    check "unloaded_netfront_leaves_nothing_issued_$round" \
+        test "$*" = "0 0 0 0"
     check "netfront_loads_again_$round" guest run -t 60 a net_up
     guest wait -t 90 b "$_flood" > /dev/null 2>&1
     after reload
