@@ -20,7 +20,7 @@ help:
 	@echo "make unit       tests that need no host: hypervisor's rooms in user"
 	@echo "                space, hicampctl, hotplug script, patch series"
 	@echo "make boot-test  boot scenarios under QEMU"
-	@echo "make soak       boot scenarios, REPEAT=10 times"
+	@echo "make soak       ports, guests and saves that come and go, 10 rounds"
 	@echo "make series     write the Xen patches as one git-am series"
 	@echo "make clean      remove build products (keeps downloads and image)"
 
@@ -56,7 +56,7 @@ boot-test: deps
 	$(TESTBED) test
 
 soak: deps
-	REPEAT=$${REPEAT:-10} $(TESTBED) test
+	$(TESTBED) test --list soak.list
 
 series:
 	xen-patches/make-series
