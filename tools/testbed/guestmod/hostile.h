@@ -44,7 +44,7 @@ struct port {
 
 extern struct port port_a, port_b;
 extern ulong peerframe, hostframe;
-extern uint peerport, seconds, step;
+extern uint peerport, seconds, step, domid;
 
 #define COUNT(p, name, n)	((p)->want[HICAMP_CNT_ ## name] += (n))
 
@@ -99,6 +99,7 @@ bool bad_frame(unsigned int i, struct bad_frame *f);
 
 /* ---- Groups ------------------------------------------------------------- */
 
+void group_admin(void);		/* in dom0: the administrator's operations */
 void group_off(void);		/* on a host that runs without hicamp */
 void group_noport(void);	/* before dom0 makes the ports */
 void group_calls(void);		/* commands, pointers, permission */

@@ -34,6 +34,10 @@ uint peerport;
 module_param(peerport, uint, 0444);
 MODULE_PARM_DESC(peerport, "a port id of another guest");
 
+uint domid;
+module_param(domid, uint, 0444);
+MODULE_PARM_DESC(domid, "in dom0: the domain whose ports are made and unmade");
+
 uint seconds = 10;
 module_param(seconds, uint, 0444);
 MODULE_PARM_DESC(seconds, "how long the storm lasts");
@@ -266,6 +270,7 @@ static const struct {
 	void (*run)(void);
 } all_groups[] = {
 	{ "frame", group_frame },
+	{ "admin", group_admin },
 	{ "off", group_off },
 	{ "noport", group_noport },
 	{ "calls", group_calls },

@@ -13,7 +13,7 @@ TOOLS = common.BUILD / 'tools'
 MODULES = [
     ('linux-netfront-hicamp', 'guest'),
     ('linux-netback-hicamp', 'dom0'),
-    ('tools/testbed/guestmod', 'guest'),
+    ('tools/testbed/guestmod', 'guest dom0'),
 ]
 
 
@@ -80,7 +80,7 @@ def built(who):
     """List the .ko files that are meant for 'guest' or 'dom0'."""
     found = []
     for folder, user in MODULES:
-        if user == who and _has_sources(folder):
+        if who in user.split() and _has_sources(folder):
             target = OUT / folder.replace('/', '-')
             found += sorted(target.glob('*.ko'))
     return found

@@ -31,7 +31,7 @@ hostile() {
     shift
     _file=$(echo "$_groups" | tr ',' '_')
     LOG=$OUT/log/hostile-$_file.txt
-    guest run -t 200 h "dmesg -c > /dev/null; rmmod hicamp_hostile 2> /dev/null
+    guest run -t 200 h "dmesg -c > /dev/null
         modprobe hicamp_hostile groups=$_groups $*; rmmod hicamp_hostile
         dmesg" > "$LOG" 2>&1
     verdicts
@@ -108,6 +108,15 @@ same_pins() { test "$(port_values "$H.77" runs)" = 0 -a \
     "$(port_values "$H.77" borrowed)" = 0; }
 check hostile_runs_and_borrowed_are_zero same_pins
 check pair_talks_after_calls guest run a ping -q -c 3 -W 5 10.0.0.2
+
+say "bad arguments from the administrator"
+LOG=$OUT/log/hostile-admin.txt
+dmesg -C
+modprobe hicamp_hostile groups=admin domid="$H"
+rmmod hicamp_hostile
+dmesg > "$LOG"
+verdicts
+check hostile_admin_ran_to_its_end grep -q 'hostile: done admin$' "$LOG"
 
 say "the pair's rate"
 guest run a "netperf -P 0 -H 10.0.0.2 -l 1" > /dev/null

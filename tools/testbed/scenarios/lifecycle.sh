@@ -11,6 +11,9 @@ export NET
 . /payload/bin/hicamp.sh
 
 BEFORE=/tmp/use.before
+# A module that drives a device is in use, as with every xenbus frontend.
+UNLOAD='cd /sys/bus/xen/drivers/hicamp_vif && for dev in vif-*; do
+    echo "$dev" > unbind; done; rmmod hicamp_netfront'
 
 # flood SECONDS FROM ADDRESS: netperf in the background; sets _flood.
 flood() {
@@ -25,6 +28,9 @@ flooding() {
     sleep 1
     test "$(port_values "$1" tx_bytes)" -gt $(($2 + 100000))
 }
+
+# waiting DOMID.0: do packets wait for the port?
+waiting() { test "$(port_values "$1" queued)" -gt 0; }
 
 talks() { guest run -t 60 a ping -q -c 3 -W 10 10.0.0.2; }
 
@@ -41,10 +47,10 @@ after() {
 
 reload_netfront() {
     say "round $round: netfront reloaded under traffic"
-    flood 8 b 10.0.0.1
-    check "traffic_before_reload_$round" flooding "$(xl domid b).0"
+    flood 15 b 10.0.0.1
+    check "traffic_before_reload_$round" wait_for 20 flooding "$(xl domid b).0"
     check "netfront_unloads_under_traffic_$round" \
-        guest run -t 30 a rmmod hicamp_netfront
+        guest run -t 30 a "$UNLOAD"
     set -- $(port_values "$(xl domid a).0" runs frames queues borrowed)
     check "unloaded_netfront_leaves_nothing_issued_$round" \
         test "$*" = "0 0 0 0"
@@ -55,12 +61,12 @@ reload_netfront() {
 
 detach_attach() {
     say "round $round: device detached and attached under traffic"
-    flood 8 b 10.0.0.1
+    flood 15 b 10.0.0.1
     check "network_detach_$round" timeout 60 xl network-detach a 0
     check "port_of_detached_device_is_gone_$round" \
         sh -c "! hicampctl port show $(xl domid a).0"
     check "network_attach_$round" timeout 60 xl network-attach a \
-        mac=00:16:3e:00:00:01,bridge=ovsbr0,script=vif-hicamp
+        mac=00:16:3e:00:00:01 bridge=ovsbr0 script=vif-hicamp
     check "guest_finds_attached_device_$round" guest run -t 60 a net_up
     guest wait -t 90 b "$_flood" > /dev/null 2>&1
     after detach
@@ -82,16 +88,14 @@ destroy_sender() {
     say "round $round: destroyed at full traffic, its receiver paused"
     check "guest_c_is_created_$round" guest create c
     # UDP, for TCP would stop when nobody answers.
-    _flood=$(guest start -t 60 c "netperf -P 0 -H 10.0.0.2 -l 30 \
+    _flood=$(guest start -t 90 c "netperf -P 0 -H 10.0.0.2 -l 40 \
         -t UDP_STREAM -- -m 8192 -R 1")
     _c=$(xl domid c).0
     _b=$(xl domid b).0
     sleep 2
-    check "guest_c_floods_$round" flooding "$_c"
+    check "guest_c_floods_$round" wait_for 20 flooding "$_c"
     xl pause b || bail "cannot pause b"
-    sleep 1
-    set -- $(port_values "$_b" queued)
-    check "packets_wait_for_the_paused_$round" test "$1" -gt 0
+    check "packets_wait_for_the_paused_$round" wait_for 10 waiting "$_b"
     check "paused_receiver_leaves_sender_other_paths_$round" \
         guest run -t 30 c ping -q -c 2 -W 10 10.0.0.1
     check "sender_is_destroyed_$round" guest destroy c
@@ -126,7 +130,8 @@ reload_netback() {
             timeout 40 /etc/xen/scripts/vif-hicamp online type_if=vif
     done
     for name in a b; do
-        guest run -t 60 $name "rmmod hicamp_netfront; net_up" > /dev/null
+        check "netfront_starts_again_in_${name}_$round" \
+            guest run -t 60 $name "$UNLOAD; net_up"
     done
     after netback
 }
