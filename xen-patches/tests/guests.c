@@ -47,6 +47,12 @@ void guests_boot(const char *mem)
     CHECK_EQ(emul_boot(cmdline), 0);
     prime_lines();
     emul_domain_destroy_hook = hicamp_domain_destroy;
+    guests_begin();
+}
+
+void guests_begin(void)
+{
+    last_domid = 0;
     dom0 = emul_domain_create(0);
     dom0->is_control = true;
 }
@@ -104,14 +110,16 @@ static void guest_area(struct guest *g)
 
 static void guest_pool(struct guest *g)
 {
-    uint8_t *bytes;
+    static uint8_t bytes[(POOL_PAGES + 1) * PAGE_SIZE];
     unsigned int i;
+
+    for ( i = 0; !bytes[1] && i < sizeof(bytes); i++ )
+        bytes[sizeof(bytes) - 1 - i] = (i * 0x9e3779b1u) >> 13;
 
     g->pool_pages = POOL_PAGES;
     g->pool = emul_pages_create(g->d, POOL_PAGES);
-    bytes = emul_guest(g->pool);
-    for ( i = 0; i < POOL_PAGES * PAGE_SIZE; i++ )
-        bytes[i] = (i * 0x9e3779b1u + g->d->domain_id * 77) >> 13;
+    memcpy(emul_guest(g->pool), bytes + g->d->domain_id * 77 % PAGE_SIZE,
+           POOL_PAGES * PAGE_SIZE);
     CHECK_EQ(guest_issue(g, g->pool, HICAMP_ORDER_MAX, 0, &g->pool_ref), 0);
 }
 

@@ -82,6 +82,8 @@ extern struct domain *dom0;
 
 /* Boot Xen; mem as in "hicamp=mem=".  To be called by test_setup(). */
 void guests_boot(const char *mem);
+/* Its second half: a world with nobody but dom0.  Again after guests_end(). */
+void guests_begin(void);
 
 /* Kill everybody; nothing may be left: lines, pins, ports, flows. */
 void guests_end(void);

@@ -361,7 +361,7 @@ unsigned int emul_find_bit(const void *addr, unsigned int size,
 #define bitmap_fill(b, bits) \
     ((void)memset(b, 0xff, BITS_TO_LONGS(bits) * sizeof(long)))
 
-/* ---- Text, counters of performance, random numbers ------------------------ */
+/* ---- Text, counters of performance, random numbers ----------------------- */
 
 int parse_bool(const char *s, const char *e);
 int parse_boolean(const char *name, const char *s, const char *e);
