@@ -659,6 +659,32 @@ TEST(a_detach_that_is_preempted_ends_complete)
     guests_end();
 }
 
+TEST(a_queue_on_its_way_out_is_not_written_any_more)
+{
+    struct hicamp_port_detach op = { 0 };
+    struct hicamp_ring_ctrl before;
+    uint64_t n;
+
+    all_wait();
+    n = COUNT(a, completions);
+    CHECK_EQ(emul_hypercall_once(a->d, HICAMP_OP_port_detach, &op), -ERESTART);
+    emul_preempt_every = 0;
+    before = *a->ctrl;
+
+    /* Its first packets have no output left now, so they are done with. */
+    guest_fill(b);
+    guest_fill(c);
+    ring(b, HICAMP_DOORBELL_RX);
+    ring(c, HICAMP_DOORBELL_RX);
+    CHECK(get_all(b) > 10 && get_all(c) > 10);
+    CHECK(guest_info(a).borrowed < WAIT_SLOTS - 10);
+    CHECK(!memcmp(&before, a->ctrl, sizeof(before)));
+    CHECK_EQ(guest_detach(a), 0);
+    CHECK_EQ(COUNT(a, completions), n);
+    guests_meanwhile = NULL;
+    guests_end();
+}
+
 TEST(a_preempted_detach_is_taken_over_by_destroy_and_by_death)
 {
     struct hicamp_port_detach op = { 0 };
