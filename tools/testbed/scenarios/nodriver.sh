@@ -38,7 +38,9 @@ check dom0_says_it_once sh -c \
 
 # The right driver still finds its device, when the wrong one is gone.
 check right_driver_takes_over guest run -t 60 b \
-    'rmmod xen-netfront; modprobe hicamp-netfront; net_up hicamp'
+    'echo vif-0 > /sys/bus/xen/drivers/vif/unbind
+    rmmod xen-netfront && net_up hicamp'
+guest_log b > "$OUT/log/guest-b-dmesg-2.txt"
 check network_works_with_the_right_driver guest run b \
     ping -q -c 3 -W 5 10.0.0.1
 
