@@ -26,7 +26,7 @@
 #include "snapshot.h"
 #include "stats.h"
 
-#define GUESTS                  8
+#define GUESTS                  48
 #define GUEST_BUFS              256
 #define GUEST_AREA_MAX          192     /* pages */
 

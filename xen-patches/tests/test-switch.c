@@ -184,6 +184,36 @@ TEST(a_broadcast_arrives_at_each_and_completes_once)
     guests_end();
 }
 
+TEST(a_broadcast_to_many_ports_leaves_the_last_to_fetch_it_themselves)
+{
+    struct guest *all[40];
+    unsigned int i, late = 0;
+    struct pkt p;
+
+    a = guest_new();
+    for ( i = 0; i < ARRAY_SIZE(all); i++ )
+        all[i] = guest_new();
+    flow(a, 5, all, ARRAY_SIZE(all));
+
+    p = guest_send(a, 5, 3000, 60, 7);
+    CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+    for ( i = 0; i < ARRAY_SIZE(all); i++ )
+    {
+        if ( guest_info(all[i]).queued )
+        {
+            CHECK_EQ(all[i]->ctrl->fill_wakeup, 1);
+            CHECK_EQ(emul_events(all[i]->d, all[i]->evtchn), 1);
+            CHECK_EQ(guest_doorbell(all[i], HICAMP_DOORBELL_RX), 0);
+            CHECK_EQ(all[i]->ctrl->fill_wakeup, 0);
+            late++;
+        }
+        guest_expect(all[i], a, &p);
+    }
+    CHECK_EQ(late, ARRAY_SIZE(all) - 32);
+    completed(7, HICAMP_COMP_OK);
+    guests_end();
+}
+
 TEST(a_packet_may_go_to_one_port_twice_and_to_its_own)
 {
     struct guest *to[3];
