@@ -44,6 +44,7 @@ struct port {
 
 extern struct port port_a, port_b;
 extern ulong peerframe, hostframe;
+extern u8 peermac[6];
 extern uint peerport, seconds, step, domid;
 
 #define COUNT(p, name, n)	((p)->want[HICAMP_CNT_ ## name] += (n))

@@ -34,6 +34,10 @@ uint peerport;
 module_param(peerport, uint, 0444);
 MODULE_PARM_DESC(peerport, "a port id of another guest");
 
+u8 peermac[6];
+module_param_array(peermac, byte, NULL, 0444);
+MODULE_PARM_DESC(peermac, "six numbers: whom the storm sends to as well");
+
 uint domid;
 module_param(domid, uint, 0444);
 MODULE_PARM_DESC(domid, "in dom0: the domain whose ports are made and unmade");

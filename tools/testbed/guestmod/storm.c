@@ -67,6 +67,31 @@ static void any_extent(struct storm *s, struct hicamp_extent *e)
 	e->len = below(s, 8) ? below(s, PAGE_SIZE) : below(s, 65536);
 }
 
+/* Good TCP/IPv4 headers up to 54 bytes, for GSO to be wrong about. */
+static void headers(struct storm *s, struct hicamp_pkt *h, u8 *bytes)
+{
+	static const u8 ip[] = {
+		0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0,
+		10, 0, 0, 77, 10, 0, 0, 1,
+		0x12, 0x34, 0x13, 0xec, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, 0x10,
+		1, 0, 0, 0, 0, 0,
+	};
+
+	bytes[12] = 8;
+	bytes[13] = 0;
+	memcpy(bytes + 14, ip, sizeof(ip));
+	bytes[16] = (h->len - 14) >> 8;
+	bytes[17] = h->len - 14;
+	h->flags = HICAMP_PKT_CSUM_PARTIAL;
+	h->csum_start = 34;
+	h->csum_offset = below(s, 4) ? 16 : below(s, 40);
+	if (below(s, 4)) {
+		h->gso_type = 1 + below(s, 2);
+		h->gso_size = below(s, 2) ? 1 + below(s, 3000)
+					  : 1 + below(s, 65535);
+	}
+}
+
 /* A packet that is right in most respects, slot by slot into the ring. */
 static void plausible(struct storm *s, struct port *p)
 {
@@ -83,7 +108,7 @@ static void plausible(struct storm *s, struct port *p)
 				     : below(s, HICAMP_EXTENTS_MAX + 1);
 	k.h.len = k.h.inline_len;
 	prandom_bytes_state(&s->rnd, k.bytes, sizeof(k.bytes));
-	memcpy(k.bytes, below(s, 4) ? port_b.mac : port_a.mac, 6);
+	memcpy(k.bytes, below(s, 4) ? port_b.mac : peermac, 6);
 	memcpy(k.bytes + 6, p->mac, 6);
 	if (below(s, 2)) {
 		k.bytes[12] = 8;
@@ -94,6 +119,8 @@ static void plausible(struct storm *s, struct port *p)
 		any_extent(s, &k.ext[i]);
 		k.h.len += k.ext[i].len;
 	}
+	if (k.h.inline_len >= 54 && below(s, 2))
+		headers(s, &k.h, k.bytes);
 	k.h.id = prandom_u32_state(&s->rnd);
 	/* One wrong byte of the header in one of four. */
 	if (!below(s, 4))

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091,SC2046  # numbers are meant to be split
 # A hostile guest beside a pair that works: raw hypercalls with bad commands,
 # lengths, padding and frames, rings that lie and jump, and a storm of random
 # everything. Each call gets its documented errno, each packet its counter; the
@@ -144,12 +145,16 @@ check pair_keeps_its_rate_beside_the_storm awk -v storm="$beside_storm" \
         print storm " against " loop
         exit !(loop > 0 && storm >= min * loop) }'
 
-say "storm against the pair's data; then the hostile guest dies in it"
+say "storm into one of the pair; then the hostile guest dies in it"
 ports for_death
+check hostile_guest_reaches_the_pair hicampctl flow add \
+    "in_port=$H.77,eth_dst=00:16:3e:00:00:01" "output=$(xl domid a).0"
+set -- $(port_values "$(xl domid a).0" rx_packets)
 id=$(guest start -t 60 h "modprobe hicamp_hostile groups=storm seconds=40 \
-    peerframe=$peer")
+    peerframe=$peer peermac=0,22,62,0,0,1")
 sleep 2
 check pair_data_is_unharmed echoes a b 10.0.0.2 5100 4096
+result packets_into_a $(($(port_values "$(xl domid a).0" rx_packets) - $1))
 check storming_guest_is_destroyed guest destroy h
 no_zombies no_zombie_after_hostile
 same_use use_returns_after_hostile /tmp/use.before

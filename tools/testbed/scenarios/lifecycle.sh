@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091,SC2046  # numbers are meant to be split
 # Guests and drivers come and go under traffic: netfront reloaded, the device
 # detached and attached, a guest saved and restored, a guest destroyed while it
 # sends at full rate to a receiver that is paused, the back end reloaded. After

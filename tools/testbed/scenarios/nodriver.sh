@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091
 # A guest without hicamp-netfront on a vif of hicamp: it has no network there,
 # is told so at once and waits for nothing, and so is dom0; with the driver
 # loaded it has its network after all.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091,SC2046  # numbers are meant to be split
 # Three guests on one switch: every size of ping, bulk data each way by TCP, UDP
 # and IPv6, unharmed; broadcast, multicast, large and mismatched MTUs; and none
 # of it through dom0 or the grant tables.
@@ -67,9 +68,7 @@ udp() {
     _id=$(guest start -t 300 "$3" "udpxfer recv /tmp/got 5001 15")
     wait_for 20 guest run "$3" "ss -lnu | grep -q :5001"
     _sent=$(guest run -t 300 "$2" "udpxfer send /tmp/data $4 5001 $UDP_RATE 1400")
-    _begin=$?
-    _out=$(guest wait -t 320 "$3" "$_id" 2>&1)
-    if [ $? = 0 ] && [ $_begin = 0 ]; then
+    if _out=$(guest wait -t 320 "$3" "$_id" 2>&1); then
         pass "${_udp}_without_loss"
     else
         fail "${_udp}_without_loss" "$_sent; $_out"
@@ -116,7 +115,7 @@ check data_is_random sh -c '! cmp -s /tmp/digest.a /tmp/digest.b &&
 
 say "pings of all sizes"
 pings first_ping 1 10.0.0.2
-guest run -t 200 a "for s in $(echo $SIZES); do
+guest run -t 200 a "for s in $(echo "$SIZES" | tr '\n' ' '); do
     ping -q -c 1 -W 5 -s \$s 10.0.0.2 > /dev/null || echo \$s; done" \
     > /tmp/unanswered
 check pings_of_1_to_65000_bytes sh -c '! [ -s /tmp/unanswered ] ||
@@ -181,7 +180,6 @@ if [ "$NET" = hicamp ]; then
     check mtu_9000_does_not_fragment test $(($1 - before)) -lt 20
 
     b=$(xl domid b).0
-    c=$(xl domid c).0
     hicampctl port set "$b" --mtu 1500
     set -- $(port_values "$b" drop_mtu) 
     guest run a "ping -q -c 2 -W 1 -s 8972 10.0.0.2" > /dev/null
