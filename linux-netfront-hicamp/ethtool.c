@@ -36,6 +36,8 @@ static const struct hnf_stat hnf_stats[] = {
 	HNF_TX(doorbells_skipped),
 	HNF_TX(doorbell_errors),
 	HNF_TX(completions),
+	HNF_TX(held),
+	HNF_TX(hold_expired),
 	HNF_TX(torn),
 	HNF_TX(bad),
 	HNF_TX(linearized),

@@ -15,10 +15,12 @@
 #ifndef HNF_NETFRONT_H
 #define HNF_NETFRONT_H
 
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/shrinker.h>
+#include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/u64_stats_sync.h>
@@ -40,6 +42,8 @@ struct hnf_tx_stats {
 	u64 doorbells_skipped;	/* Xen was looking already */
 	u64 doorbell_errors;
 	u64 completions;	/* reaped */
+	u64 held;		/* freed later, for autocorking */
+	u64 hold_expired;	/* timer, for all that were held */
 	u64 torn;		/* completed as taken back */
 	u64 bad;		/* completed as malformed */
 	u64 linearized;		/* had more extents than fit */
@@ -131,6 +135,8 @@ struct hnf_tx {
 	unsigned int nr_free;	/* ids */
 	u16 *free_id;		/* stack of free ids */
 	struct sk_buff **skb;	/* by id */
+	struct sk_buff_head held;	/* done with, freed by the timer */
+	bool hold_armed;	/* the timer is going to come */
 };
 
 struct hnf_rx {
@@ -156,6 +162,7 @@ struct hnf_port;
  * @pool: receive buffers
  * @napi: polls rx, completions and refill
  * @retry: looks again where no event is to be expected
+ * @hold: frees what is on @tx.held
  * @tx_stats: under the tx lock
  * @rx_stats: under @rx_lock
  */
@@ -179,6 +186,7 @@ struct hnf_queue {
 
 	struct napi_struct napi;
 	struct timer_list retry;
+	struct hrtimer hold;
 };
 
 /* Ring sizes in entries. */
@@ -219,6 +227,8 @@ netdev_features_t hnf_features_check(struct sk_buff *skb,
 				     struct net_device *dev,
 				     netdev_features_t features);
 void hnf_tx_poll(struct hnf_queue *q, int budget);
+void hnf_tx_setup(struct hnf_queue *q);
+void hnf_tx_unhold(struct hnf_queue *q);
 int hnf_tx_alloc(struct hnf_queue *q);
 void hnf_tx_free(struct hnf_queue *q, bool leak);
 

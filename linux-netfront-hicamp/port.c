@@ -7,7 +7,7 @@
  * Invariants:
  *  - rtnl is held whenever np->attached or a queue's rings change, so ndo and
  *    ethtool operations see either an attached or a detached port.
- *  - A queue's memory is freed after NAPI, timer, event and tx path have been
+ *  - A queue's memory is freed after NAPI, timers, event and tx path have been
  *    stopped and Xen has answered the detach.  If that answer is an error that
  *    leaves doubt, the memory is leaked.
  *  - A detached port's tx queues are stopped: packets wait in the qdisc until
@@ -326,6 +326,7 @@ void hnf_port_detach(struct hnf_port *np, bool forget)
 			netif_tx_stop_queue(txq);
 			__netif_tx_unlock_bh(txq);
 			hnf_queue_stop(q);
+			hnf_tx_unhold(q);
 			hnf_event_unbind(q);
 		}
 		np->attached = false;
@@ -377,6 +378,7 @@ static int hnf_stop(struct net_device *dev)
 			hnf_tx_poll(&np->queues[i], 0);
 			local_bh_enable();
 			del_timer_sync(&np->queues[i].retry);
+			hnf_tx_unhold(&np->queues[i]);
 		}
 	}
 	return 0;
@@ -460,6 +462,7 @@ void hnf_port_setup(struct hnf_port *np)
 		u64_stats_init(&q->tx_stats.syncp);
 		u64_stats_init(&q->rx_stats.syncp);
 		timer_setup(&q->retry, hnf_retry, 0);
+		hnf_tx_setup(q);
 		netif_napi_add(dev, &q->napi, hnf_poll);
 	}
 

@@ -22,10 +22,16 @@
 
 #include "hicamp_netfront.h"
 
-static unsigned int rx_copybreak = 256;
+/*
+ * What fits a plain Ethernet frame is copied: that costs less than giving out
+ * a fragment, and the skb is charged for little more than its bytes.  With a
+ * page for each, a default socket buffer would hold 40 datagrams, and drop
+ * most of a burst.
+ */
+static unsigned int rx_copybreak = 1536;
 module_param(rx_copybreak, uint, 0644);
 MODULE_PARM_DESC(rx_copybreak,
-		 "Copy payload up to this size and keep the buffer (default 256)");
+		 "Copy payload up to this size and keep the buffer (default 1536)");
 
 #define HNF_COPYBREAK_MAX	4096
 

@@ -13,10 +13,22 @@
  *  - While skbs are under way and the tx lock is free, comp_event is set.
  *    While the queue is stopped, comp_event is set or the timer runs, so it is
  *    always woken again.
+ *  - Of a TCP stream, the skbs that Xen is done with are held for a moment:
+ *    what is on tx.held has left the rings and BQL's account, nobody waits for
+ *    it, and while there is any, the hold timer is armed.  It frees all.
  *
  * Xen works in the doorbell: mostly it has taken all packets and written most
  * completions when the hypercall returns.  So completions are reaped right
  * behind it, and events for them are asked for only if some are missing.
+ *
+ * Why hold?  TCP merges small writes as long as something of the socket is
+ * accounted as being sent (autocorking), and pushes them when that is freed.
+ * With a device that is done before the write returns it would never do so,
+ * and each write of a stream would cost a packet, a doorbell and a pass through
+ * the switch.  The timer is started by the first skb held and not put off by
+ * others, so nothing is corked for longer than tx_hold_us after Xen has let go.
+ * A socket without data in flight corks nothing, so its packet is not held:
+ * requests and responses pay neither the wait nor the timer.
  *
  * Called by: the network core (xmit), recv.c's NAPI poll, port.c (alloc, free).
  * The tx lock is held in every function but the exported ones, which say so.
@@ -29,6 +41,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <net/sock.h>
+#include <net/tcp.h>
 #include <xen/page.h>
 
 #include "hicamp_netfront.h"
@@ -37,6 +50,15 @@ static bool tx_orphan = true;
 module_param(tx_orphan, bool, 0644);
 MODULE_PARM_DESC(tx_orphan,
 		 "Take packets off their socket's account when sent (default on)");
+
+static unsigned int tx_hold_us = 150;
+module_param(tx_hold_us, uint, 0644);
+MODULE_PARM_DESC(tx_hold_us,
+		 "Microseconds for which TCP may merge small writes of a stream, 0 for none (default 150)");
+
+#define HNF_HOLD_US_MAX	1000
+#define HNF_HOLD_LEN	(32 * 1024)	/* longer packets need no merging */
+#define HNF_HOLD_MAX	32		/* skbs, of all sockets */
 
 /*
  * Byte queue limits guard only against completions that stay out: with less
@@ -78,6 +100,77 @@ static bool hnf_tx_room(struct hnf_queue *q)
 	return free >= HICAMP_PKT_SLOTS_MAX;
 }
 
+/* Ours while we have the skb. */
+struct hnf_tx_cb {
+	bool hold;
+};
+
+static struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct hnf_tx_cb) > sizeof(skb->cb));
+	return (struct hnf_tx_cb *)skb->cb;
+}
+
+/*
+ * Is this a packet of a TCP stream, after which more small writes may come?
+ * The socket is not locked; a wrong answer does no harm.
+ */
+static bool hnf_tx_streams(const struct sk_buff *skb)
+{
+	const struct sock *sk = skb->sk;
+
+	return sk && skb->len <= HNF_HOLD_LEN && !skb_is_tcp_pure_ack(skb) &&
+	       sk_fullsock(sk) && sk_is_tcp(sk) &&
+	       READ_ONCE(tcp_sk(sk)->packets_out) && READ_ONCE(tx_hold_us);
+}
+
+/* Xen is done with the skb: free it when the timer comes, or now. */
+static void hnf_tx_done(struct hnf_queue *q, struct sk_buff *skb, int budget)
+{
+	if (likely(!hnf_tx_cb(skb)->hold) ||
+	    skb_queue_len(&q->tx.held) >= HNF_HOLD_MAX) {
+		napi_consume_skb(skb, budget);
+		return;
+	}
+	q->tx_stats.held++;
+	nf_reset_ct(skb);
+	__skb_queue_tail(&q->tx.held, skb);
+	if (!q->tx.hold_armed) {
+		u64 us = min_t(unsigned int, READ_ONCE(tx_hold_us),
+			       HNF_HOLD_US_MAX);
+
+		q->tx.hold_armed = true;
+		hrtimer_start(&q->hold, ns_to_ktime(us * NSEC_PER_USEC),
+			      HRTIMER_MODE_REL_SOFT);
+	}
+}
+
+/* Free what is held; takes the tx lock.  Bottom halves are off. */
+static void hnf_tx_free_held(struct hnf_queue *q, bool expired)
+{
+	struct netdev_queue *txq = hnf_txq(q);
+	struct sk_buff_head held;
+	struct sk_buff *skb;
+
+	__skb_queue_head_init(&held);
+	__netif_tx_lock(txq, smp_processor_id());
+	q->tx.hold_armed = false;
+	q->tx_stats.hold_expired += expired;
+	skb_queue_splice_init(&q->tx.held, &held);
+	__netif_tx_unlock(txq);
+
+	while ((skb = __skb_dequeue(&held)))
+		consume_skb(skb);
+}
+
+static enum hrtimer_restart hnf_tx_hold_expired(struct hrtimer *t)
+{
+	struct hnf_queue *q = container_of(t, struct hnf_queue, hold);
+
+	hnf_tx_free_held(q, true);
+	return HRTIMER_NORESTART;
+}
+
 /* Free what Xen has completed.  @budget: as for napi_consume_skb(). */
 static void hnf_tx_reap(struct hnf_queue *q, int budget)
 {
@@ -115,7 +208,7 @@ static void hnf_tx_reap(struct hnf_queue *q, int budget)
 		q->tx.free_id[q->tx.nr_free++] = id;
 		pkts++;
 		bytes += skb->len;
-		napi_consume_skb(skb, budget);
+		hnf_tx_done(q, skb, budget);
 	}
 
 	q->tx.comp_cons = cons;
@@ -445,6 +538,7 @@ netdev_tx_t hnf_start_xmit(struct sk_buff *skb, struct net_device *dev)
 	}
 
 	skb_tx_timestamp(skb);
+	hnf_tx_cb(skb)->hold = hnf_tx_streams(skb);
 	u64_stats_update_begin(&q->tx_stats.syncp);
 	q->tx_stats.packets++;
 	q->tx_stats.bytes += len;
@@ -456,13 +550,14 @@ netdev_tx_t hnf_start_xmit(struct sk_buff *skb, struct net_device *dev)
 		q->tx.nr_free--;
 		q->tx.skb[pkt.id] = skb;
 		if (tx_orphan) {
-			skb_orphan(skb);
+			if (!hnf_tx_cb(skb)->hold)
+				skb_orphan(skb);
 			nf_reset_ct(skb);
 		}
 		__netdev_tx_sent_queue(txq, len, more);
 	} else {
 		q->tx_stats.inlined++;
-		dev_consume_skb_any(skb);
+		hnf_tx_done(q, skb, 0);
 	}
 	/* Slots before the index; the skb is Xen's to complete from here on. */
 	virt_store_release(&q->rings.ctrl->tx_prod, q->tx.prod);
@@ -530,6 +625,31 @@ void hnf_tx_poll(struct hnf_queue *q, int budget)
 }
 
 /**
+ * hnf_tx_unhold - free at once what waits for the hold timer
+ * @q: the queue; nothing is sent or reaped any more
+ *
+ * Waits for the timer, if it is just running.
+ */
+void hnf_tx_unhold(struct hnf_queue *q)
+{
+	hrtimer_cancel(&q->hold);
+	local_bh_disable();
+	hnf_tx_free_held(q, false);
+	local_bh_enable();
+}
+
+/**
+ * hnf_tx_setup - tx state that outlives attach and detach
+ * @q: the queue
+ */
+void hnf_tx_setup(struct hnf_queue *q)
+{
+	__skb_queue_head_init(&q->tx.held);
+	hrtimer_init(&q->hold, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	q->hold.function = hnf_tx_hold_expired;
+}
+
+/**
  * hnf_tx_alloc - tx state for a queue that is about to be attached
  * @q: the queue, with sizes in q->rings
  *
@@ -540,6 +660,7 @@ int hnf_tx_alloc(struct hnf_queue *q)
 	unsigned int n = q->rings.comp_entries, i;
 
 	memset(&q->tx, 0, sizeof(q->tx));
+	__skb_queue_head_init(&q->tx.held);
 	q->tx.free_id = kvcalloc(n, sizeof(*q->tx.free_id), GFP_KERNEL);
 	q->tx.skb = kvcalloc(n, sizeof(*q->tx.skb), GFP_KERNEL);
 	if (!q->tx.free_id || !q->tx.skb) {
@@ -568,5 +689,6 @@ void hnf_tx_free(struct hnf_queue *q, bool leak)
 	kvfree(q->tx.free_id);
 	kvfree(q->tx.skb);
 	memset(&q->tx, 0, sizeof(q->tx));
+	__skb_queue_head_init(&q->tx.held);
 	netdev_tx_reset_queue(hnf_txq(q));
 }
