@@ -147,14 +147,12 @@ static bool sink_write(struct sink *s, uint64_t mfn, uint32_t offset,
         if ( !s->room && !sink_next(s) )
             return false;
 
-        /* An extent's length has 16 bits, a run of order 4 one byte more. */
-        n = min(min(bytes, s->room), 0xffffu - s->ext[s->nr - 1].len);
+        /* A packet's payload fits the 16 bits of an extent's length. */
+        n = min(bytes, s->room);
         copy_run(s->q->port->hd->d, s->entry->mfn, s->offset, mfn, offset, n);
         s->offset += n;
         s->room -= n;
         s->ext[s->nr - 1].len += n;
-        if ( s->ext[s->nr - 1].len == 0xffff )
-            s->room = 0;
         offset += n;
         bytes -= n;
     }
