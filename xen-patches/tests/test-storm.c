@@ -167,6 +167,48 @@ static void drive(void *arg, unsigned int cpu)
     }
 }
 
+static bool go, gone;
+
+/* CPU 0 has delivered all that there was; its event goes out. */
+static void one_more(struct domain *d, int evtchn)
+{
+    if ( emul_cpu || read_atomic(&go) )
+        return;
+    write_atomic(&go, true);
+    while ( !read_atomic(&gone) )
+        cpu_relax();
+}
+
+static void send_late(void *arg, unsigned int cpu)
+{
+    while ( cpu && !read_atomic(&go) )
+        cpu_relax();
+    CHECK_EQ(guest_doorbell(guests[cpu], HICAMP_DOORBELL_TX), 0);
+    if ( cpu )
+        write_atomic(&gone, true);
+}
+
+TEST(who_comes_while_another_delivers_leaves_no_packet_behind)
+{
+    struct pkt p[2];
+    unsigned int i;
+
+    for ( i = 0; i < 3; i++ )
+        guests[i] = guest_new();
+    for ( i = 0; i < 2; i++ )
+    {
+        flow(guests[i], 1, &guests[2], 1);
+        p[i] = guest_send(guests[i], 1, 3000, 60, i);
+    }
+    write_atomic(&guests[2]->ctrl->rx_event, 1u);
+    emul_notify_hook = one_more;
+    emul_run(2, send_late, NULL);
+    emul_notify_hook = NULL;
+    for ( i = 0; i < 2; i++ )
+        guest_expect(guests[2], guests[i], &p[i]);
+    guests_end();
+}
+
 /* One after the other now, until nothing moves. */
 static void settle(void)
 {

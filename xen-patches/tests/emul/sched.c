@@ -493,11 +493,15 @@ void free_xen_event_channel(struct domain *d, int port)
     pthread_mutex_unlock(&evtchn_mutex);
 }
 
+void (*emul_notify_hook)(struct domain *ld, int lport);
+
 void notify_via_xen_event_channel(struct domain *ld, int lport)
 {
     ASSERT(lport > 0 && lport < EMUL_EVTCHNS);
     ASSERT(read_atomic(&ld->emul_evtchn_used[lport]));
     __atomic_fetch_add(&ld->emul_evtchn_events[lport], 1, __ATOMIC_SEQ_CST);
+    if ( emul_notify_hook )
+        emul_notify_hook(ld, lport);
 }
 
 unsigned int emul_events(struct domain *d, unsigned int port)

@@ -231,6 +231,9 @@ int alloc_unbound_xen_event_channel(struct domain *ld, unsigned int lvcpu,
                                     xen_event_channel_notification_t fn);
 void free_xen_event_channel(struct domain *d, int port);
 
+/* What happens elsewhere while an event is being raised.  NULL: nothing. */
+extern void (*emul_notify_hook)(struct domain *ld, int lport);
+
 /* Aborts unless port is allocated.  Takes no lock. */
 void notify_via_xen_event_channel(struct domain *ld, int lport);
 
