@@ -89,14 +89,14 @@ destroy_sender() {
     say "round $round: destroyed at full traffic, its receiver paused"
     check "guest_c_is_created_$round" guest create c
     # UDP, for TCP would stop when nobody answers.
-    _flood=$(guest start -t 90 c "netperf -P 0 -H 10.0.0.2 -l 40 \
+    _flood=$(guest start -t 200 c "netperf -P 0 -H 10.0.0.2 -l 150 \
         -t UDP_STREAM -- -m 8192 -R 1")
     _c=$(xl domid c).0
     _b=$(xl domid b).0
     sleep 2
     check "guest_c_floods_$round" wait_for 20 flooding "$_c"
     xl pause b || bail "cannot pause b"
-    check "packets_wait_for_the_paused_$round" wait_for 10 waiting "$_b"
+    check "packets_wait_for_the_paused_$round" wait_for 60 waiting "$_b"
     check "paused_receiver_leaves_sender_other_paths_$round" \
         guest run -t 30 c ping -q -c 2 -W 10 10.0.0.1
     check "sender_is_destroyed_$round" guest destroy c

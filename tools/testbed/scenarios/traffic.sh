@@ -65,7 +65,7 @@ intact() {
 # udp NAME FROM TO ADDRESS: the same by UDP, nothing lost, nothing doubled.
 udp() {
     _udp=$1
-    _id=$(guest start -t 300 "$3" "udpxfer recv /tmp/got 5001 15")
+    _id=$(guest start -t 300 "$3" "udpxfer recv /tmp/got 5001 60")
     wait_for 20 guest run "$3" "ss -lnu | grep -q :5001"
     _sent=$(guest run -t 300 "$2" "udpxfer send /tmp/data $4 5001 $UDP_RATE 1400")
     if _out=$(guest wait -t 320 "$3" "$_id" 2>&1); then
