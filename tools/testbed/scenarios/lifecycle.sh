@@ -49,7 +49,7 @@ after() {
 reload_netfront() {
     say "round $round: netfront reloaded under traffic"
     flood 15 b 10.0.0.1
-    check "traffic_before_reload_$round" wait_for 20 flooding "$(xl domid b).0"
+    check "traffic_before_reload_$round" wait_for 60 flooding "$(xl domid b).0"
     check "netfront_unloads_under_traffic_$round" \
         guest run -t 30 a "$UNLOAD"
     set -- $(port_values "$(xl domid a).0" runs frames queues borrowed)
@@ -94,7 +94,7 @@ destroy_sender() {
     _c=$(xl domid c).0
     _b=$(xl domid b).0
     sleep 2
-    check "guest_c_floods_$round" wait_for 20 flooding "$_c"
+    check "guest_c_floods_$round" wait_for 60 flooding "$_c"
     xl pause b || bail "cannot pause b"
     check "packets_wait_for_the_paused_$round" wait_for 60 waiting "$_b"
     check "paused_receiver_leaves_sender_other_paths_$round" \

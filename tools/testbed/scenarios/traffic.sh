@@ -40,7 +40,7 @@ tcp() {
     _tcp=$1
     _id=$(guest start -t 300 "$3" "socat -u TCP6-LISTEN:5000,reuseaddr,ipv6only=0 \
         CREATE:/tmp/got")
-    wait_for 20 guest run "$3" "ss -lnt | grep -q :5000"
+    wait_for 60 guest run "$3" "ss -lnt | grep -q :5000"
     _begin=$(uptime_s)
     if ! _out=$(guest run -t 300 "$2" "socat -u OPEN:/tmp/data TCP:$4:5000" 2>&1
         guest wait -t 320 "$3" "$_id" 2>&1); then
@@ -66,7 +66,7 @@ intact() {
 udp() {
     _udp=$1
     _id=$(guest start -t 300 "$3" "udpxfer recv /tmp/got 5001 60")
-    wait_for 20 guest run "$3" "ss -lnu | grep -q :5001"
+    wait_for 60 guest run "$3" "ss -lnu | grep -q :5001"
     _sent=$(guest run -t 300 "$2" "udpxfer send /tmp/data $4 5001 $UDP_RATE 1400")
     if _out=$(guest wait -t 320 "$3" "$_id" 2>&1); then
         pass "${_udp}_without_loss"
