@@ -159,7 +159,7 @@ while [ $round -le "$ROUNDS" ]; do
     destroy_receiver
     round=$((round + 1))
 done
-# Last, and once: now stock netback is the first to be asked about new vifs.
+# Last, so that what it might break does not hide what the others keep.
 reload_netback
 
 for name in a b; do

@@ -36,6 +36,17 @@ check dom0_says_that_the_guest_has_no_driver grep -q \
 check dom0_says_it_once sh -c \
     "[ \$(grep -c 'driver is not hicamp-netfront' $OUT/log/dom0-then.txt) = 1 ]"
 
+# Linux's stock driver has forgotten the device; attached anew, with the right
+# driver there first, it works.
+check wrong_driver_unloads guest run b rmmod xen-netfront
+check right_driver_loads guest run b modprobe hicamp-netfront
+check useless_device_is_detached within "$SOON" xl network-detach b 0
+check device_is_attached_anew within "$SOON" xl network-attach b \
+    mac=00:16:3e:00:00:02 bridge=ovsbr0 script=vif-hicamp
+check right_driver_takes_over guest run -t 60 b net_up hicamp
+check network_works_with_the_right_driver guest run -t 60 b \
+    ping -q -c 3 -W 5 10.0.0.1
+
 # No driver at all, ever: creating and destroying does not wait for one.
 check guest_that_loads_nothing_is_created within 200 \
     guest create --driver none c
