@@ -61,11 +61,11 @@ MODULE_PARM_DESC(tx_hold_us,
 #define HNF_HOLD_MAX	32		/* skbs, of all sockets */
 
 /*
- * Byte queue limits guard only against completions that stay out: with less
- * than this under way the queue never stops, as long as Xen completes in the
- * doorbell.
+ * Byte queue limits guard only against completions that stay out.  One
+ * receiver that stands still may keep 256 packets of 64 KiB; less than that
+ * must not stop the queue, or it would cut the sender off from all others.
  */
-#define HNF_BQL_MIN	(256 * 1024)
+#define HNF_BQL_MIN	(32 << 20)
 
 static u32 hnf_tx_outstanding(const struct hnf_queue *q)
 {
