@@ -27,7 +27,7 @@ static void prime_lines(void)
 {
     plid_t plid, list = PLID_NONE;
 
-    while ( (plid = line_alloc()) != PLID_NONE )
+    while ( (plid = line_alloc(NULL, LINE_RX)) != PLID_NONE )
     {
         line_meta(plid)->link = list;
         list = plid;

@@ -45,7 +45,8 @@ static unsigned int alloc_all(void)
 {
     unsigned int n = 0;
 
-    while ( n < LINES_MAX && (plids[n] = line_alloc()) != PLID_NONE )
+    while ( n < LINES_MAX &&
+            (plids[n] = line_alloc(NULL, LINE_RX)) != PLID_NONE )
         n++;
 
     return n;
@@ -75,7 +76,7 @@ TEST(lines_are_distinct_up_to_the_cap_and_not_beyond)
     store(2);
     n = alloc_all();
     CHECK_EQ(n, 2 * CHUNK);
-    CHECK_EQ(line_alloc(), PLID_NONE);
+    CHECK_EQ(line_alloc(NULL, LINE_RX), PLID_NONE);
 
     for ( i = 0; i < n; i++ )
     {
@@ -118,7 +119,7 @@ TEST(a_freed_line_can_be_had_again)
     {
         line_put(plids[i % n]);
         CHECK_EQ(used(), n - 1);
-        plids[i % n] = line_alloc();
+        plids[i % n] = line_alloc(NULL, LINE_RX);
         CHECK(plids[i % n] != PLID_NONE);
     }
     free_all(n);
@@ -130,7 +131,7 @@ TEST(only_the_last_reference_frees)
     plid_t plid;
 
     store(1);
-    plid = line_alloc();
+    plid = line_alloc(NULL, LINE_RX);
     CHECK(line_get(plid));
     CHECK(line_get(plid));
     line_put(plid);
@@ -148,7 +149,7 @@ TEST(a_reference_count_saturates_instead_of_wrapping)
     plid_t plid;
 
     store(1);
-    plid = line_alloc();
+    plid = line_alloc(NULL, LINE_RX);
     atomic_set(&line_meta(plid)->refs, max - 1);
     CHECK(line_get(plid));
     CHECK(!line_get(plid));
@@ -170,7 +171,7 @@ TEST(without_memory_there_is_no_line_and_nothing_lost)
     for ( nth = 1; nth <= 2; nth++ )
     {
         emul_fail_alloc(nth);
-        CHECK_EQ(line_alloc(), PLID_NONE);
+        CHECK_EQ(line_alloc(NULL, LINE_RX), PLID_NONE);
         CHECK_EQ(used(), 0);
     }
     emul_fail_alloc(0);
@@ -184,16 +185,16 @@ TEST(what_there_is_serves_while_memory_lacks)
     unsigned int n;
 
     store(2);
-    plids[0] = line_alloc();
+    plids[0] = line_alloc(NULL, LINE_RX);
     for ( n = 1; n < CHUNK; n++ )
     {
         /* Asked for only when nothing is free. */
         emul_fail_alloc(1);
-        plids[n] = line_alloc();
+        plids[n] = line_alloc(NULL, LINE_RX);
         CHECK(plids[n] != PLID_NONE);
     }
-    CHECK_EQ(line_alloc(), PLID_NONE);
-    plids[n] = line_alloc();
+    CHECK_EQ(line_alloc(NULL, LINE_RX), PLID_NONE);
+    plids[n] = line_alloc(NULL, LINE_RX);
     CHECK(plids[n] != PLID_NONE);
     free_all(n + 1);
     store_idle();
@@ -240,7 +241,7 @@ static void wander(void *arg, unsigned int cpu)
     for ( i = 0; i < 20000; i++ )
     {
         plid_t *place = &places[test_random() % PLACES];
-        plid_t plid = test_random() % 2 ? line_alloc() : PLID_NONE;
+        plid_t plid = test_random() % 2 ? line_alloc(NULL, LINE_RX) : PLID_NONE;
 
         if ( plid != PLID_NONE )
             memset(line_data(plid), cpu + 1, LINE_BYTES);
@@ -303,7 +304,7 @@ TEST(the_last_of_many_cpus_frees_once)
     store(1);
     for ( i = 0; i < PLACES; i++ )
     {
-        shared[i] = line_alloc();
+        shared[i] = line_alloc(NULL, LINE_RX);
         memset(line_data(shared[i]), i, LINE_BYTES);
         for ( j = 1; j < CPUS; j++ )
             CHECK(line_get(shared[i]));
@@ -321,7 +322,7 @@ static void take_all(void *arg, unsigned int cpu)
 {
     unsigned int n = 0;
 
-    while ( (taken[cpu][n] = line_alloc()) != PLID_NONE )
+    while ( (taken[cpu][n] = line_alloc(NULL, LINE_RX)) != PLID_NONE )
         n++;
     nr_taken[cpu] = n;
 }

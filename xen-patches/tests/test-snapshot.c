@@ -241,7 +241,7 @@ TEST(without_lines_packets_are_dropped_and_counted)
         pkt_extent(&many, a, i * 3000, 50, false);
     p = pkt_new(a, 1, 60);
 
-    while ( (plids[n] = line_alloc()) != PLID_NONE )
+    while ( (plids[n] = line_alloc(NULL, LINE_RX)) != PLID_NONE )
         n++;
     CHECK(guest_put(a, &p));
     CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);

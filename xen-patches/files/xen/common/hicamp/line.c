@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Line store.  Here live the memory of all lines, their metadata, and the free
- * lists.
+ * Line store.  Here live the memory of all lines, their metadata, the free
+ * lists, and the accounts of who pays for them.
  *
  * Memory comes from Xen's heap in chunks of CHUNK_LINES lines, up to the cap,
  * and stays in the store.  A PLID is the chunk's number and the line's place
@@ -25,6 +25,9 @@
 
 #define REFS_MAX        (1 << 30)
 
+/* Ports are fewer, but an arena can outlive its domain. */
+#define ARENAS_MAX      4096
+
 struct chunk {
     uint8_t *data;
     struct line_meta *meta;
@@ -43,6 +46,11 @@ struct cache {
     unsigned int nr;
 };
 static DEFINE_PER_CPU(struct cache, line_cache);
+
+static DEFINE_SPINLOCK(arenas_lock);
+static struct arena *arenas[ARENAS_MAX];    /* from 1 on; W(arenas_lock), an
+                                             * entry stays once it is set */
+static unsigned int __read_mostly default_quota = UINT_MAX;
 
 int __init line_store_init(uint64_t bytes)
 {
@@ -180,20 +188,119 @@ static void cache_spill(struct cache *cache)
     spin_unlock(&store_lock);
 }
 
-plid_t line_alloc(void)
+/* ---- Who pays ------------------------------------------------------------ */
+
+void arena_default_quota(unsigned int lines)
+{
+    write_atomic(&default_quota, lines);
+}
+
+struct arena *arena_get(uint32_t tenant)
+{
+    struct arena *a, *found = NULL, *new = xzalloc(struct arena);
+    unsigned int i;
+
+    spin_lock(&arenas_lock);
+
+    for ( i = 1; i < ARENAS_MAX && (a = arenas[i]) != NULL; i++ )
+    {
+        if ( tenant && a->users && a->tenant == tenant )
+        {
+            found = a;
+            break;
+        }
+        if ( !found && !a->users && !atomic_read(&a->used) )
+            found = a;
+    }
+
+    if ( !found && new && i < ARENAS_MAX )
+    {
+        found = new;
+        new = NULL;
+        found->id = i;
+        arenas[i] = found;
+    }
+
+    if ( found && !found->users++ )
+    {
+        found->tenant = tenant;
+        found->quota = read_atomic(&default_quota);
+        found->peak = found->refused = 0;
+    }
+
+    spin_unlock(&arenas_lock);
+    xfree(new);
+
+    return found;
+}
+
+void arena_put(struct arena *a)
+{
+    spin_lock(&arenas_lock);
+    a->users--;
+    spin_unlock(&arenas_lock);
+}
+
+static bool arena_charge(struct arena *a, enum line_class class)
+{
+    unsigned int quota = read_atomic(&a->quota), used;
+
+    if ( class == LINE_CONTROL )
+        quota -= quota / 16;
+    else if ( class == LINE_BULK )
+        quota -= quota / 4;
+
+    used = atomic_inc_return(&a->used);
+    if ( unlikely(used > quota) )
+    {
+        atomic_dec(&a->used);
+        add_sized(&a->refused, 1);
+        return false;
+    }
+    if ( used > read_atomic(&a->peak) )
+        write_atomic(&a->peak, used);
+
+    return true;
+}
+
+bool line_charge(plid_t plid, struct arena *a, enum line_class class)
+{
+    struct line_meta *m = line_meta(plid);
+
+    ASSERT(!m->arena);
+
+    if ( !arena_charge(a, class) )
+        return false;
+
+    m->arena = a->id;
+
+    return true;
+}
+
+/* ---- Lines --------------------------------------------------------------- */
+
+plid_t line_alloc(struct arena *a, enum line_class class)
 {
     struct cache *cache = &this_cpu(line_cache);
     struct line_meta *m;
     plid_t plid;
 
-    if ( unlikely(!cache->nr) && !cache_fill(cache) )
+    if ( a && !arena_charge(a, class) )
         return PLID_NONE;
+
+    if ( unlikely(!cache->nr) && !cache_fill(cache) )
+    {
+        if ( a )
+            atomic_dec(&a->used);
+        return PLID_NONE;
+    }
 
     plid = cache_pop(cache);
     m = line_meta(plid);
-    ASSERT(!atomic_read(&m->refs));
+    ASSERT(!atomic_read(&m->refs) && !m->arena);
 
     m->link = PLID_NONE;
+    m->arena = a ? a->id : 0;
     atomic_set(&m->refs, 1);
 
     return plid;
@@ -226,7 +333,15 @@ void line_free(plid_t plid)
 {
     struct cache *cache = &this_cpu(line_cache);
 
-    ASSERT(!atomic_read(&line_meta(plid)->refs));
+    struct line_meta *m = line_meta(plid);
+
+    ASSERT(!atomic_read(&m->refs));
+
+    if ( m->arena )
+    {
+        atomic_dec(&arenas[m->arena]->used);
+        m->arena = 0;
+    }
 
     cache_push(cache, plid);
     if ( unlikely(cache->nr > CACHE_MAX) )

@@ -157,7 +157,7 @@ static bool extents_read(struct queue *q, uint32_t index, plid_t plid,
 
     if ( unlikely(nr > ROOT_EXTENTS) )
     {
-        plid_t more = line_alloc();
+        plid_t more = line_alloc(NULL, LINE_RX);
 
         if ( more == PLID_NONE )
             return false;
@@ -282,8 +282,8 @@ static bool gso_valid(const struct hicamp_pkt *h,
         return false;
     }
 
-    return key->eth_type == cpu_to_be16(eth_type) && key->ip_proto == IPPROTO_TCP &&
-           !key->ip_frag && off->payload &&
+    return key->eth_type == cpu_to_be16(eth_type) &&
+           key->ip_proto == IPPROTO_TCP && !key->ip_frag && off->payload &&
            h->csum_start == off->l4 && h->csum_offset == TCP_CSUM_OFFSET;
 }
 
@@ -367,7 +367,7 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
         return 0;
     }
 
-    *plid = line_alloc();
+    *plid = line_alloc(NULL, LINE_RX);
     if ( unlikely(*plid == PLID_NONE) )
     {
         drop = CNT(drop_nomem);

@@ -40,6 +40,9 @@
 #define HICAMP_RING_MIN         64   /* entries of any ring, power of two    */
 #define HICAMP_RING_MAX         4096
 #define HICAMP_ACTIONS_MAX      4096 /* bytes of one flow's action list      */
+#define HICAMP_LINE_BYTES       512  /* unit of the line store               */
+#define HICAMP_SEG_IO_MAX       (1u << 20) /* bytes that one segment
+                                      * operation reads or writes            */
 
 /* ---- Commands ------------------------------------------------------------ */
 
@@ -52,6 +55,7 @@
 #define HICAMP_OP_space_issue   18   /* guest           hicamp_space_op      */
 #define HICAMP_OP_space_revoke  19   /* guest           hicamp_space_op      */
 #define HICAMP_OP_doorbell      20   /* guest           argument by value    */
+#define HICAMP_OP_segment       21   /* guest           hicamp_segment_batch */
 
 #define HICAMP_OP_port_create   32   /* administrator   hicamp_port_create   */
 #define HICAMP_OP_port_destroy  33   /* administrator   hicamp_port_id       */
@@ -61,6 +65,10 @@
 #define HICAMP_OP_flow_dump     37   /* administrator   hicamp_query         */
 #define HICAMP_OP_flow_stats    38   /* administrator   hicamp_query         */
 #define HICAMP_OP_flow_flush    39   /* administrator   no argument (zero)   */
+#define HICAMP_OP_domain_set    40   /* administrator   hicamp_domain_set    */
+#define HICAMP_OP_domain_query  41   /* administrator   hicamp_query         */
+#define HICAMP_OP_param_get     42   /* administrator   hicamp_param         */
+#define HICAMP_OP_param_set     43   /* administrator   hicamp_param         */
 
 #define HICAMP_OP_fabric_attach 48   /* administrator   hicamp_port_attach   */
 #define HICAMP_OP_fabric_detach 49   /* administrator   hicamp_port_detach   */
@@ -76,13 +84,14 @@
 #define HICAMP_FEAT_TX_REF      (1u << 0) /* extents may name references      */
 #define HICAMP_FEAT_TX_FRAME    (1u << 1) /* extents may name frames          */
 #define HICAMP_FEAT_FABRIC      (1u << 2) /* fabric_attach is served          */
-#define HICAMP_FEAT_SEGMENT     (1u << 3) /* extents may name segments        */
+#define HICAMP_FEAT_SEGMENT     (1u << 3) /* segments; extents may name them  */
+#define HICAMP_FEAT_SEALED      (1u << 4) /* runs may be sealed               */
 
 struct hicamp_version {
     uint32_t version;       /* in: caller's version; out: Xen's */
     uint32_t pad;
     uint64_t features;      /* out: HICAMP_FEAT_* */
-    uint32_t max_queues;    /* out: queues per port, at most HICAMP_QUEUES_MAX */
+    uint32_t max_queues;    /* out: per port, at most HICAMP_QUEUES_MAX */
     uint32_t max_ring;      /* out: entries per ring */
     uint32_t max_runs;      /* out: runs that a domain may have issued */
     uint32_t max_ports;     /* out: ports of the host */
@@ -245,6 +254,16 @@ struct hicamp_extent {
  * frames are shared for this packet alone: until its completion, a detach, or
  * the sender's death, whichever is first; Xen reads, never writes, them.
  * REF: name is a reference from space_issue, offset and len lie in its run.
+ * SEGMENT: name is a segment id of the caller, offset and len lie in the
+ * segment; what is sent is the segment as it is now, whatever is written to it
+ * or freed later.
+ *
+ * What a packet borrows so, Xen gives back soon, whatever its receivers do: a
+ * payload that still waits after HICAMP_PARAM_BORROW_AGE_US, one more than
+ * HICAMP_PARAM_BORROW_PAIR of this sender that wait for one receiver, or one
+ * whose reference is revoked, is copied into lines that are charged to the
+ * receiver.  Where they cannot be had the packet is torn: dropped, counted at
+ * the receiver, and completed with HICAMP_COMP_TORN.
  */
 #define HICAMP_EXT_FRAME        0
 #define HICAMP_EXT_REF          1
@@ -298,9 +317,9 @@ struct hicamp_comp {
  * service.  The port must have been created by the administrator for
  * (caller's domain id, devid).  Xen holds the rings' frames, as writable pages
  * of the caller, until detach, destruction of the port or death of the domain.
- * The control page must be zero; Xen then sets tx_wakeup.  For each queue Xen allocates an unbound event
- * channel in the caller's domain, which the caller binds to
- * (EVTCHNOP_bind_interdomain, remote domain: itself).
+ * The control page must be zero; Xen then sets tx_wakeup.  For each queue Xen
+ * allocates an unbound event channel in the caller's domain, which the caller
+ * binds to (EVTCHNOP_bind_interdomain, remote domain: itself).
  *
  *   -ENOENT      no port for this devid
  *   -EBUSY       attached already
@@ -330,11 +349,12 @@ struct hicamp_port_attach {
 };
 
 /*
- * HICAMP_OP_port_detach: take the port out of service.  Packets of the caller
- * that still wait somewhere are torn (dropped at their receivers, counted),
- * packets that wait for it are dropped, and the rings are released: when the
- * call returns, Xen accesses none of the frames any more.  References of the
- * grant space stay.  May be continued inside; needs no other domain to run.
+ * HICAMP_OP_port_detach: take the port out of service.  Payload of the caller's
+ * packets that still wait somewhere is copied (or torn, when there is no
+ * memory), packets that wait for it are dropped, and the rings are released:
+ * when the call returns, Xen accesses none of the frames any more.  References
+ * of the grant space stay.  May be continued inside; needs no other domain to
+ * run.
  *
  *   -ENOENT      no port for this devid
  *   -ENOTCONN    not attached
@@ -353,20 +373,27 @@ struct hicamp_port_detach {
  * (a read-write run's as writable page: it cannot become a page table while
  * issued) until revoked or until the domain dies.  The domain must own a port.
  *
+ * A sealed run cannot be written by anybody while it is issued: no writable
+ * mapping of its frames may exist, and none can be made until it is revoked.
+ * Its owner goes on reading it.
+ *
  * References outlive ports, and are revoked without one.
  *
- * Revoke: ref is read.  When the call returns, Xen accesses no frame of the
- * runs any more and holds none.  Waits for at most one copy that is under way;
- * never for another domain.
+ * Revoke: ref is read.  Packets under way that borrow from the run get a copy
+ * of what they borrow (see struct hicamp_extent).  When the call returns, Xen
+ * accesses no frame of the runs any more and holds none.  Waits for at most one
+ * copy that is under way; never for another domain.
  *
  * The batch ends with its first error; done tells, also then, how many runs
- * before it have been served.  (Xen may continue a long batch inside; the caller sees one
- * call.)
+ * before it have been served.  (Xen may continue a long batch inside; the
+ * caller sees one call.)
  *
  *   -ENOENT      issue: the domain has no port; revoke: no such reference, or
  *                it has been revoked (a generation is part of the reference)
  *   -EINVAL      order or flags; a frame that is not plain memory of the
  *                caller or, for read-write, not writable
+ *   -EBUSY       issue, sealed: a frame has a writable mapping, or another
+ *                use that excludes it (a page table, a read-write run)
  *   -ENOSPC      issue: hicamp_version.max_runs runs are issued
  *   -ENOMEM      issue: Xen is short of memory
  */
@@ -378,6 +405,7 @@ struct hicamp_run {
 };
 
 #define HICAMP_RUN_RW           (1u << 0) /* Xen may write: receive buffers  */
+#define HICAMP_RUN_SEALED       (1u << 1) /* nobody may write; excludes RW   */
 
 struct hicamp_space_op {
     uint64_t runs;          /* guest address of nr struct hicamp_run */
@@ -401,6 +429,160 @@ struct hicamp_space_op {
 #define HICAMP_DOORBELL(port, queue, what) \
     ((uint64_t)(port) | ((uint64_t)(queue) << 32) | ((uint64_t)(what) << 48))
 
+/*
+ * HICAMP_OP_segment: work on segments, the caller's own memory in the line
+ * store.  A segment is a DAG of immutable lines under a root; the segment map
+ * turns its id into that root.  Whatever changes a segment gives it a new root
+ * and copies only the path to what changed, so a snapshot, which is another id
+ * for the same root, costs the same at every size and goes on reading what it
+ * read before.  What was never written reads as zero and takes no memory.
+ * (Chan, Litz, Cheriton, "Rethinking Network Stack Design with Memory
+ * Snapshots", section 3.)
+ *
+ * Lines are charged to the caller's domain (hicamp_domain_set.quota).  The
+ * domain must own a port.  Segments live until freed, or the domain dies; they
+ * do not survive save and restore or migration.
+ *
+ *   CREATE    bytes, flags -> segment: a new one of so many zero bytes
+ *   READ      bytes at offset go to addr
+ *   WRITE     bytes from addr go to offset, inside the segment
+ *   APPEND    bytes from addr are put behind its end
+ *   PREPEND   bytes from addr are put before its beginning; what is there moves
+ *             up.  Touches the first line and the path to it when bytes fits
+ *             the room before the beginning, which a prepend makes in whole
+ *             multiples of HICAMP_LINE_BYTES.
+ *   SNAPSHOT  segment -> other: a new id for what segment holds now.  flags may
+ *             add HICAMP_SEG_READ_ONLY.
+ *   COMPARE   segment, other -> result: 1 if they hold the same bytes, else 0.
+ *             Equal roots are equal at once; two segments that are interned are
+ *             equal only then.
+ *   MAP       bytes at offset, multiples of 4096, of a segment created with
+ *             HICAMP_SEG_MAPPABLE: writes one frame number (uint64_t) for each
+ *             page to addr.  The frames belong to the caller, who maps them
+ *             read-only; he sees the bytes as they are now, as in a snapshot.
+ *             Not with a beginning that a prepend has moved off a multiple of
+ *             4096.
+ *   FREE      forget the id.  Lines that nothing else refers to go; a page that
+ *             the caller still maps stays charged to him until he unmaps it.
+ *   INFO      segment -> bytes, flags, result: levels of inner lines
+ *
+ * The batch ends with its first error; done tells, also then, how many
+ * operations before it have been carried out.  An operation that fails has
+ * changed nothing.  (Xen may continue a long one inside; the caller sees one
+ * call.)
+ *
+ *   -ENOENT      the domain has no port; no such segment (a generation is part
+ *                of the id)
+ *   -EINVAL      command or flags; offset and bytes are outside the segment or
+ *                not what the operation demands; a field that it does not use
+ *                is not zero
+ *   -EACCES      WRITE, APPEND, PREPEND: the segment is read-only
+ *   -E2BIG       bytes is more than HICAMP_SEG_IO_MAX (READ, WRITE, APPEND,
+ *                PREPEND, MAP), or a segment would pass HICAMP_SEG_BYTES_MAX
+ *   -ENOSPC      the domain has HICAMP_SEGMENTS_MAX segments
+ *   -EDQUOT      the domain's quota of lines is used up
+ *   -ENOMEM      Xen is short of memory
+ */
+#define HICAMP_SEG_CREATE       1
+#define HICAMP_SEG_READ         2
+#define HICAMP_SEG_WRITE        3
+#define HICAMP_SEG_APPEND       4
+#define HICAMP_SEG_PREPEND      5
+#define HICAMP_SEG_SNAPSHOT     6
+#define HICAMP_SEG_COMPARE      7
+#define HICAMP_SEG_MAP          8
+#define HICAMP_SEG_FREE         9
+#define HICAMP_SEG_INFO         10
+
+#define HICAMP_SEG_BYTES_MAX    (1ull << 36) /* of one segment */
+#define HICAMP_SEGMENTS_MAX     65536        /* of one domain */
+
+/*
+ * INTERNED: equal lines of the tenant's interned segments are stored once.
+ * Costs a hash for each line written.  MAPPABLE: data is kept in whole pages
+ * (eight lines each), so that the caller can map them.
+ */
+#define HICAMP_SEG_INTERNED     (1u << 0)
+#define HICAMP_SEG_MAPPABLE     (1u << 1)
+#define HICAMP_SEG_READ_ONLY    (1u << 2)
+
+struct hicamp_segment_op {
+    uint16_t command;       /* HICAMP_SEG_* */
+    uint16_t flags;
+    uint32_t segment;
+    uint32_t other;
+    uint32_t result;
+    uint64_t offset;
+    uint64_t bytes;
+    uint64_t addr;          /* guest address */
+};
+
+struct hicamp_segment_batch {
+    uint64_t ops;           /* guest address of nr struct hicamp_segment_op */
+    uint32_t nr;            /* 1 to 4096 */
+    uint32_t done;          /* in: 0; out */
+};
+
+/* ---- Domains and parameters (administrator) ------------------------------ */
+
+/*
+ * HICAMP_OP_domain_set: how much line memory a domain may use, and with whom
+ * it may share.  Lines of a domain are charged to its tenant: by default a
+ * domain is its own tenant, so nothing of it is ever shared with another by
+ * content, and no timing tells what others hold.  Domains with the same tenant
+ * number find each other's interned lines and share one quota.
+ *
+ *   -ESRCH       no such domain, or it is dying
+ *   -ENOENT      the domain has no port
+ *   -EBUSY       SET_TENANT: the domain has lines in use
+ *   -EINVAL      which, or quota above the host's lines_max
+ *   -ENOMEM      Xen is short of memory
+ */
+#define HICAMP_DOMAIN_SET_QUOTA     (1u << 0)
+#define HICAMP_DOMAIN_SET_TENANT    (1u << 1)
+
+struct hicamp_domain_set {
+    uint16_t domid;
+    uint16_t pad;
+    uint32_t which;
+    uint64_t quota;         /* lines; of the tenant */
+    uint32_t tenant;        /* 0: by itself */
+    uint32_t pad2;
+};
+
+/* Entry of HICAMP_OP_domain_query: a domain that has, or had, a port. */
+struct hicamp_domain_info {
+    uint16_t domid;
+    uint16_t pad;
+    uint32_t tenant;        /* 0: by itself */
+    uint64_t quota;         /* lines, of the tenant, as all that follow */
+    uint64_t used;          /* lines charged now */
+    uint64_t peak;          /* most ever charged */
+    uint64_t refused;       /* allocations refused: quota or host cap */
+    uint64_t interned;      /* lines that interning found */
+    uint64_t intern_misses; /* ... and did not */
+    uint32_t segments;      /* of the domain */
+    uint32_t pages;         /* page lines' pages, of the domain */
+    uint32_t runs;          /* issued, of the domain */
+    uint32_t frames;        /* in these runs */
+};
+
+/*
+ * HICAMP_OP_param_get, HICAMP_OP_param_set: the host's parameters.
+ *
+ *   -ENOENT      no such parameter
+ *   -EINVAL      value out of its range
+ */
+#define HICAMP_PARAM_BORROW_AGE_US  1   /* 100 to 1,000,000; default 1000     */
+#define HICAMP_PARAM_BORROW_PAIR    2   /* packets, 0 to 256; default 64      */
+#define HICAMP_PARAM_QUOTA          3   /* lines, of a tenant by default      */
+
+struct hicamp_param {
+    uint32_t param;
+    uint32_t pad;
+    uint64_t value;
+};
+
 /* ---- Ports (administrator) ----------------------------------------------- */
 
 /*
@@ -423,12 +605,17 @@ struct hicamp_port_create {
     uint32_t mtu;           /* largest frame less 14 bytes of Ethernet header
                              * (and 4 per VLAN tag), per GSO segment;
                              * 68 to 65521; 0: 65521 */
-    uint32_t flags;         /* HICAMP_PORT_ANTISPOOF */
+    uint32_t flags;         /* HICAMP_PORT_ANTISPOOF, _COPY */
     uint32_t port;          /* out: port id */
 };
 
 /* Drop what the guest sends with another source address than mac. */
 #define HICAMP_PORT_ANTISPOOF   (1u << 0)
+/*
+ * Copy all payload before anything is delivered (snapshot=copy): nothing that
+ * the guest writes after its doorbell can be seen by anybody.
+ */
+#define HICAMP_PORT_COPY        (1u << 1)
 /* Out only: */
 #define HICAMP_PORT_ATTACHED    (1u << 16)
 #define HICAMP_PORT_STOPPED     (1u << 17) /* a ring index was out of bounds */
@@ -495,7 +682,15 @@ struct hicamp_port_set {
     X(rx_stalls)            /* delivery stopped: no fill entry, no room */  \
     X(ring_errors)          /* index out of bounds, ring stopped */         \
     X(space_issued)         /* runs (of the domain, since it began) */      \
-    X(space_revoked)
+    X(space_revoked)                                                        \
+    X(tx_refs)              /* of tx_packets, that name references */       \
+    X(tx_segments)          /* ... that name segments */                    \
+    X(copied_port)          /* tx: payload copied, the port wants it */     \
+    X(copied_pair)          /* ... too many wait for one receiver */        \
+    X(copied_age)           /* ... waited for too long */                   \
+    X(copied_revoke)        /* ... reference revoked, or port detached */   \
+    X(torn)                 /* tx: no line for such a copy, or dead */      \
+    X(drop_quota)           /* rx: no line for its receiver's quota */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
@@ -617,7 +812,8 @@ struct hicamp_flow {
     uint32_t command;       /* update: HICAMP_FLOW_*; dump: 0 */
     uint64_t packets;       /* dump: out; update: 0 */
     uint64_t bytes;         /* dump: out; update: 0 */
-    uint64_t used_ns;       /* dump: ns since last match, ~0 if never; update: 0 */
+    uint64_t used_ns;       /* dump: ns since last match, ~0: never; update:
+                             * 0 */
 };
 
 struct hicamp_flow_batch {
