@@ -83,15 +83,19 @@ guests_up() {
     done
 }
 
-# echoes FROM TO ADDRESS PORT KB: so many random KB go there by TCP and come
+# echo_server GUEST PORT: it sends back what TCP connections bring there.
+echo_server() {
+    guest start -t 9000 "$1" "socat TCP-LISTEN:$2,reuseaddr,fork EXEC:cat" \
+        > /dev/null
+    wait_for 20 guest run "$1" "ss -lnt | grep -q :$2"
+}
+
+# echoes FROM ADDRESS PORT KB: so many random KB go to an echo server and come
 # back as they were.
 echoes() {
-    _id=$(guest start -t 120 "$2" "socat TCP-LISTEN:$4,reuseaddr EXEC:cat")
-    wait_for 20 guest run "$2" "ss -lnt | grep -q :$4"
-    guest run -t 120 "$1" "dd if=/dev/urandom of=/tmp/out bs=1k count=$5 \
-        2> /dev/null; socat -t 60 - TCP:$3:$4 < /tmp/out > /tmp/in
-        cmp /tmp/out /tmp/in && test -s /tmp/in" &&
-        guest wait -t 150 "$2" "$_id"
+    guest run -t 120 "$1" "dd if=/dev/urandom of=/tmp/out bs=1k count=$4 \
+        2> /dev/null; socat -t 60 - TCP:$2:$3 < /tmp/out > /tmp/in
+        cmp /tmp/out /tmp/in && test -s /tmp/in"
 }
 
 # ours NAME: does the guest's eth0 belong to hicamp-netfront?

@@ -86,6 +86,7 @@ ports() {
 
 guests_up a b
 check pair_talks guest run a ping -q -c 3 -W 5 10.0.0.2
+echo_server b 5100
 use > /tmp/use.before
 cp /tmp/use.before "$OUT/use.txt"
 check guest_h_becomes_ready guest create --net none --vcpus 2 h
@@ -153,7 +154,7 @@ set -- $(port_values "$(xl domid a).0" rx_packets)
 id=$(guest start -t 60 h "modprobe hicamp_hostile groups=storm seconds=40 \
     peerframe=$peer peermac=0,22,62,0,0,1")
 sleep 2
-check pair_data_is_unharmed echoes a b 10.0.0.2 5100 4096
+check pair_data_is_unharmed echoes a 10.0.0.2 5100 4096
 result packets_into_a $(($(port_values "$(xl domid a).0" rx_packets) - $1))
 check storming_guest_is_destroyed guest destroy h
 no_zombies no_zombie_after_hostile

@@ -5,9 +5,11 @@
 # of it through dom0 or the grant tables.
 #
 # Environment: NET=hicamp|stock  MB=64 (of random data each way)
+#              SOME_MB=16 (of it, by IPv6 and with a large MTU)
 #              UDP_RATE=4000000 (bytes per second)
 NET=${NET:-hicamp}
 MB=${MB:-64}
+SOME_MB=${SOME_MB:-16}
 UDP_RATE=${UDP_RATE:-4000000}
 export NET
 . /payload/bin/hicamp.sh
@@ -35,25 +37,26 @@ pings() {
     esac
 }
 
-# tcp NAME FROM TO ADDRESS: the sender's file arrives unharmed.
+# tcp NAME FROM TO ADDRESS [FILE]: the sender's file arrives unharmed.
 tcp() {
     _tcp=$1
+    _file=${5:-data}
     _id=$(guest start -t 300 "$3" "socat -u TCP6-LISTEN:5000,reuseaddr,ipv6only=0 \
         CREATE:/tmp/got")
     wait_for 60 guest run "$3" "ss -lnt | grep -q :5000"
     _begin=$(uptime_s)
-    if ! _out=$(guest run -t 300 "$2" "socat -u OPEN:/tmp/data TCP:$4:5000" 2>&1
+    if ! _out=$(guest run -t 300 "$2" "socat -u OPEN:/tmp/$_file TCP:$4:5000" 2>&1
         guest wait -t 320 "$3" "$_id" 2>&1); then
         fail "$_tcp" "$_out"
         return
     fi
     result "$_tcp"_seconds "$(awk "BEGIN { print $(uptime_s) - $_begin }")"
-    intact "$_tcp" "$2" "$3"
+    intact "$_tcp" "$2" "$3" "$_file"
 }
 
-# intact NAME FROM TO: what TO got is what FROM has.
+# intact NAME FROM TO FILE: what TO got is what FROM has.
 intact() {
-    _want=$(cat "/tmp/digest.$2")
+    _want=$(cat "/tmp/digest.$2.$4")
     _got=$(digest "$3" /tmp/got)
     if [ ${#_got} = 64 ] && [ "$_got" = "$_want" ]; then
         pass "$1"
@@ -74,7 +77,7 @@ udp() {
         fail "${_udp}_without_loss" "$_sent; $_out"
     fi
     result "$_udp" "$_sent, $_out"
-    intact "$_udp" "$2" "$3"
+    intact "$_udp" "$2" "$3" data
 }
 
 # replies COMMAND...: the addresses that answered a ping, one per line.
@@ -108,10 +111,12 @@ say "making $MB MB of random data in each of a and b"
 for name in a b; do
     guest run -t 120 $name "dd if=/dev/urandom of=/tmp/data bs=1M count=$MB" \
         > /dev/null 2>&1
-    digest $name /tmp/data > /tmp/digest.$name
+    digest $name /tmp/data > /tmp/digest.$name.data
 done
-check data_is_random sh -c '! cmp -s /tmp/digest.a /tmp/digest.b &&
-    grep -qE "^[0-9a-f]{64}$" /tmp/digest.a /tmp/digest.b'
+check data_is_random sh -c '! cmp -s /tmp/digest.a.data /tmp/digest.b.data &&
+    grep -qE "^[0-9a-f]{64}$" /tmp/digest.a.data /tmp/digest.b.data'
+guest run a "dd if=/tmp/data of=/tmp/some bs=1M count=$SOME_MB" > /dev/null 2>&1
+digest a /tmp/some > /tmp/digest.a.some
 
 say "pings of all sizes"
 pings first_ping 1 10.0.0.2
@@ -147,7 +152,7 @@ udp udp_b_to_a b a 10.0.0.1
 say "IPv6"
 pings ipv6_ping 3 -6 fd00::98
 pings ipv6_ping_of_65000_bytes 2 -6 -s 65000 fd00::98
-tcp ipv6_tcp_a_to_b a b '[fd00::98]'
+tcp ipv6_tcp_a_to_b a b '[fd00::98]' some
 
 if [ "$NET" = hicamp ]; then
     soft=$(($(softnet) - soft))
@@ -190,7 +195,7 @@ if [ "$NET" = hicamp ]; then
     hicampctl port set "$b" --mtu 9000
     pings mtu_may_be_raised_again 2 -s 8972 10.0.0.2
 fi
-tcp mtu_9000_tcp a b 10.0.0.2
+tcp mtu_9000_tcp a b 10.0.0.2 some
 
 if [ "$NET" = hicamp ]; then
     use > "$OUT/use.txt"
