@@ -18,7 +18,7 @@ help:
 	@echo "make shell      boot a host with two guests and get dom0's console"
 	@echo "make test       unit and boot-test (25 min from a fresh clone)"
 	@echo "make unit       tests that need no host: hypervisor's rooms in user"
-	@echo "                space, hicampctl, hotplug script, patch series"
+	@echo "                space, hicampctl, dedup, hotplug script, series"
 	@echo "make boot-test  boot scenarios under QEMU"
 	@echo "make soak       ports, guests and saves that come and go, 10 rounds"
 	@echo "make series     write the Xen patches as one git-am series"
@@ -50,7 +50,7 @@ test: deps
 	tools/run-tests
 
 unit: deps
-	tools/run-tests unit hicampctl hotplug series
+	tools/run-tests unit hicampctl dedup hotplug series
 
 boot-test: deps
 	$(TESTBED) test

@@ -19,10 +19,10 @@ DOWNLOADS = common.BUILD / 'dl'
 
 BUILDER_PACKAGES = [
     'bc', 'bison', 'build-essential', 'busybox-static', 'cpio',
-    'debian-archive-keyring', 'dpkg-dev', 'e2fsprogs', 'flex', 'git', 'kmod',
-    'libelf-dev', 'libxen-dev', 'linux-headers-amd64', 'lz4', 'mmdebstrap',
-    'patch', 'pkg-config', 'python3', 'qemu-system-x86', 'rsync', 'uuid-dev',
-    'xz-utils', 'zlib1g-dev', 'zstd',
+    'debian-archive-keyring', 'dpkg-dev', 'e2fsprogs', 'flex', 'git',
+    'gnuplot-nox', 'kmod', 'libelf-dev', 'libxen-dev', 'linux-headers-amd64',
+    'lz4', 'mmdebstrap', 'patch', 'pkg-config', 'python3', 'qemu-system-x86',
+    'rsync', 'uuid-dev', 'xz-utils', 'zlib1g-dev', 'zstd',
 ]
 
 
