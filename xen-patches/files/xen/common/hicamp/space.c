@@ -29,8 +29,12 @@ struct hicamp_domain *space_create(struct domain *d)
         return NULL;
 
     hd->chunks = xzalloc_array(struct space_entry *, SPACE_CHUNKS);
-    if ( !hd->chunks )
+    hd->arena = arena_get(0);
+    if ( !hd->chunks || !hd->arena )
     {
+        if ( hd->arena )
+            arena_put(hd->arena);
+        xfree(hd->chunks);
         xfree(hd);
         return NULL;
     }
@@ -50,6 +54,7 @@ void space_destroy(struct hicamp_domain *hd)
     for ( i = 0; i < hd->nr_chunks; i++ )
         xfree(hd->chunks[i]);
     xfree(hd->chunks);
+    arena_put(hd->arena);
     xfree(hd);
 }
 

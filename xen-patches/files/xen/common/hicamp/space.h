@@ -7,7 +7,7 @@
 #ifndef HICAMP_SPACE_H
 #define HICAMP_SPACE_H
 
-#include "use.h"
+#include "line.h"
 
 #define SPACE_CHUNK_RUNS    (PAGE_SIZE / sizeof(struct space_entry))
 #define SPACE_CHUNKS        (HICAMP_RUNS_MAX / SPACE_CHUNK_RUNS)
@@ -29,6 +29,7 @@ struct space_entry {
 /* A domain's state in hicamp: made with its first port, freed with it. */
 struct hicamp_domain {
     struct domain *d;
+    struct arena *arena;            /* who pays for its lines */
     unsigned int nr_ports;          /* R/W(port list lock) */
 
     spinlock_t space_lock;
