@@ -156,7 +156,7 @@ TEST(an_index_that_forgets_costs_memory_and_nothing_else)
 
     dom_create(0);
     /* One page of index for 1300 lines. */
-    hd_of(0)->arena->quota = 512;
+    hd_of(0)->arena->quota = 256;
     CHECK_EQ(seg_create(0, 1, INTERNED, &a), 0);
     CHECK_EQ(hd_of(0)->arena->intern.order, 0);
     hd_of(0)->arena->quota = MEM / LINE_BYTES;
@@ -313,6 +313,49 @@ TEST(a_dead_domain_leaves_no_page_whatever_maps_it)
     CHECK(!page_get_owner(pg[0]));
     CHECK(!page_get_owner(pg[1]));
     store_end();
+}
+
+TEST(pages_count_against_the_cap_of_the_host)
+{
+    struct line_use u;
+    uint32_t id;
+    int rc;
+
+    dom_create(0);
+    hd_of(0)->arena->quota = ~0u / 2;
+    CHECK_EQ(seg_create(0, 0, MAPPABLE, &id), 0);
+    fill(buf, 100000, 1);
+    while ( (rc = seg_append(0, id, 100000, buf)) == 0 )
+        ;
+    CHECK_EQ(rc, -ENOMEM);
+    line_store_use(&u);
+    CHECK(u.total <= u.max);
+    CHECK(u.used <= u.max - u.max / 4);
+    CHECK(u.used > u.max / 2);
+    store_check();
+    CHECK_EQ(seg_free(0, id), 0);
+    CHECK_EQ(atomic_read(&hd_of(0)->pages), 0);
+    filled(0, sizeof(buf), MAPPABLE, 1);
+    store_end();
+}
+
+TEST(a_page_in_an_odd_state_stays_charged_until_death)
+{
+    struct page_info *pg;
+    uint64_t frame;
+    uint32_t id;
+
+    dom_create(0);
+    id = filled(0, PAGE_SIZE, MAPPABLE, 1);
+    CHECK_EQ(seg_map(0, id, 0, PAGE_SIZE, &frame), 0);
+    pg = mapped(0, frame);
+    put_page_alloc_ref(pg);     /* to the balloon */
+    put_page(pg);
+    CHECK_EQ(seg_free(0, id), 0);
+    CHECK_EQ(atomic_read(&hd_of(0)->pages), 1);
+    CHECK_EQ(page_get_owner(pg), doms[0]);
+    store_end();
+    CHECK(!page_get_owner(pg));
 }
 
 TEST(no_page_is_made_for_the_dying)

@@ -119,12 +119,48 @@ unsigned int emul_allocs(void)
     return read_atomic(&allocs);
 }
 
+#ifdef EMUL_BENCH
+/*
+ * Xen maps all memory with large pages: so do we, for what is larger than a
+ * page.  It is never given back.
+ */
+#define LARGE_BYTES             GB(8)
+#define LARGE_ALIGN             MB(2)
+
+static uint8_t *large, *large_next;
+
+static void *large_alloc(size_t size, size_t align)
+{
+    uintptr_t p;
+
+    if ( !large )
+    {
+        large = mmap(NULL, LARGE_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if ( large == MAP_FAILED )
+            abort();
+        madvise(large, LARGE_BYTES, MADV_HUGEPAGE);
+        large_next = (void *)ROUNDUP((uintptr_t)large, LARGE_ALIGN);
+    }
+    p = ROUNDUP((uintptr_t)large_next, align);
+    large_next = (void *)(p + size);
+    if ( large_next > large + LARGE_BYTES )
+        abort();
+
+    return (void *)p;
+}
+#endif
+
 void *emul_alloc(size_t size, size_t align, bool zero)
 {
     void *p;
 
     if ( alloc_fails() )
         return NULL;
+#ifdef EMUL_BENCH
+    if ( size > PAGE_SIZE )
+        return large_alloc(size, max_t(size_t, align, PAGE_SIZE));
+#endif
     if ( posix_memalign(&p, max_t(size_t, align, sizeof(p)), size) )
         abort();
     memset(p, zero ? 0 : 0xa5, size);
@@ -137,6 +173,10 @@ void xfree(void *p)
 {
     if ( !p )
         return;
+#ifdef EMUL_BENCH
+    if ( large && (uint8_t *)p >= large && (uint8_t *)p < large_next )
+        return;
+#endif
     __atomic_fetch_sub(&allocs_live, 1, __ATOMIC_SEQ_CST);
     free(p);
 }
@@ -283,9 +323,10 @@ void put_page_alloc_ref(struct page_info *pg)
     unsigned long y = __atomic_fetch_and(&pg->count_info, ~PGC_allocated,
                                          __ATOMIC_SEQ_CST);
 
+    if ( !(y & PGC_allocated) )
+        return;
     ASSERT((y & PGC_count_mask) > 1);
-    if ( y & PGC_allocated )
-        put_page(pg);
+    put_page(pg);
 }
 
 int get_page_type(struct page_info *pg, unsigned long type)

@@ -11,6 +11,9 @@
 
 #include <sched.h>
 
+#undef spin_lock
+#undef spin_unlock
+
 __thread unsigned int emul_cpu;
 unsigned int emul_nr_cpus = 4;
 unsigned int emul_preempt_every;

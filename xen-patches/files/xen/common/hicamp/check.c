@@ -91,7 +91,8 @@ void check_segments(struct check *c, const struct hicamp_domain *hd)
     c->charged[hd->arena->id] += segment_map_lines(hd);
 }
 
-void check_walk(struct check *c)
+/* Count the references that lines hold. */
+static void walk_lines(struct check *c)
 {
     plid_t cursor = PLID_NONE, plid;
     unsigned int i;
@@ -141,11 +142,13 @@ static void check_line(struct check *c, plid_t plid)
         c->held += refs - c->refs[plid];
 }
 
-unsigned int check_end(struct check *c, bool exact, uint64_t *held)
+void check_walk(struct check *c, bool exact)
 {
     plid_t cursor = PLID_NONE, plid;
-    unsigned int i, errors;
     struct line_use use;
+    unsigned int i;
+
+    walk_lines(c);
 
     while ( (plid = line_next(&cursor)) != PLID_NONE )
     {
@@ -168,9 +171,13 @@ unsigned int check_end(struct check *c, bool exact, uint64_t *held)
     line_store_use(&use);
     if ( use.used != c->used )
         error(c, "lines in use", 0, use.used, c->used);
+}
+
+unsigned int check_end(struct check *c, uint64_t *held)
+{
+    unsigned int errors = c->errors;
 
     *held = c->held;
-    errors = c->errors;
     vfree(c->refs);
     vfree(c->charged);
     xfree(c);

@@ -21,14 +21,16 @@ void check_root(struct check *c, plid_t plid);
 /* All that the segment map of hd refers to, and what it is charged for. */
 void check_segments(struct check *c, const struct hicamp_domain *hd);
 
-/* Walk the store. */
-void check_walk(struct check *c);
+/*
+ * Walk the store, print what is wrong.  exact: a reference to a segment's line
+ * that was not named is wrong too.
+ */
+void check_walk(struct check *c, bool exact);
 
 /*
- * The verdict: errors found, each printed; *held is the number of references
- * to segments' lines that were not named, which are none of the errors unless
- * exact.  Frees c.
+ * Errors found; *held is how many references to segments' lines were not
+ * named.  Frees c.
  */
-unsigned int check_end(struct check *c, bool exact, uint64_t *held);
+unsigned int check_end(struct check *c, uint64_t *held);
 
 #endif /* HICAMP_CHECK_H */

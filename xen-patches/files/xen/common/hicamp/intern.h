@@ -20,7 +20,7 @@ void intern_init(void);
 
 /*
  * Give the arena an index, as large as its quota wants, or as there is memory
- * for; charged to the arena.  0 also when it has one; -EDQUOT, -ENOMEM.  The
+ * for; charged to the arena.  0 also when it has one; -ENOBUFS, -ENOMEM.  The
  * caller uses the arena.
  */
 int intern_enable(struct arena *a);

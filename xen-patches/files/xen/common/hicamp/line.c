@@ -471,7 +471,7 @@ int arena_error(const struct arena *a, enum line_class class,
                 unsigned int lines)
 {
     return atomic_read(&a->used) + lines >
-           class_share(read_atomic(&a->quota), class) ? -EDQUOT : -ENOMEM;
+           class_share(read_atomic(&a->quota), class) ? -ENOBUFS : -ENOMEM;
 }
 
 /* Charge one line, if possible from what this CPU keeps charged. */
@@ -540,7 +540,8 @@ static bool store_serve(struct cache *cache, enum line_class class)
         if ( class > read_atomic(&store_class) )
             cache_spill(cache, 0);
         if ( class <= read_atomic(&store_class) &&
-             (cache->nr || cache_fill(cache)) )
+             (cache->nr || cache_fill(cache)) &&
+             class <= read_atomic(&store_class) )
             return true;
     } while ( store_reclaim() );
 
@@ -556,7 +557,8 @@ plid_t line_alloc(struct arena *a, enum line_class class)
     if ( a && !charge_line(cache, a, class) )
         return PLID_NONE;
 
-    if ( (unlikely(!cache->nr) || unlikely(class > read_atomic(&store_class))) &&
+    if ( (unlikely(!cache->nr) ||
+          unlikely(class > read_atomic(&store_class))) &&
          !store_serve(cache, class) )
     {
         if ( a )

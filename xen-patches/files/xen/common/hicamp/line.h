@@ -132,7 +132,7 @@ void arena_uncharge(struct arena *a, unsigned int lines);
 /* Lines charged now. */
 unsigned int arena_used(const struct arena *a);
 
-/* Why class was refused lines: -EDQUOT, or -ENOMEM. */
+/* Why class was refused lines: -ENOBUFS, or -ENOMEM. */
 int arena_error(const struct arena *a, enum line_class class,
                 unsigned int lines);
 

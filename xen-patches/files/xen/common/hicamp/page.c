@@ -25,7 +25,8 @@ plid_t page_alloc(struct domain *d, struct arena *a, enum line_class class)
     if ( pg && !get_page_and_type(pg, d, PGT_shared_page) )
     {
         /* Nobody knows of the page yet: its owner guesses frame numbers. */
-        gprintk(XENLOG_WARNING, "hicamp: d%d uses a page that it was not given\n",
+        gprintk(XENLOG_WARNING,
+                "hicamp: d%d uses a page that it was not given\n",
                 d->domain_id);
         domain_crash(d);
         pg = NULL;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Segments.  Here live a domain's segment map and the operations on it.
+ * Segments.  Here live the operations on them.
  *
- * An id is a place in the map and a generation.  segment_lock covers the map
- * for a moment at a time: to take a reference to a root, to put a new root in
+ * segment_lock covers the segment map (segmap.c) for a moment at a time: to take a reference to a root, to put a new root in
  * its place.  What takes long is done without it: reading, on a root that is
  * held; writing, by making a new tree from the old one (change.c), which then
  * takes its place.  One writer at a time works on a segment (busy); another
@@ -14,308 +13,16 @@
  * while it compares or takes apart what nobody refers to any more, the
  * hypercall can be preempted.
  *
- * Invariant: an entry with a generation that is in use owns one reference to
- * its root.  The content begins at byte start of the tree and is all that the
+ * Invariant: the content begins at byte start of the tree and is all that the
  * tree holds; the tree is as high as start + bytes needs.
  */
 
 #include "intern.h"
 #include "op.h"
 #include "page.h"
-#include "segment.h"
-
-struct segment {
-    plid_t root;
-    uint16_t generation;
-    uint8_t flags;          /* HICAMP_SEG_* */
-    uint8_t state;
-    uint64_t bytes;
-    uint64_t start;         /* byte of the tree where the content begins */
-    uint32_t next_free;
-    uint32_t pad;
-};
-
-#define SEG_FREE            0
-#define SEG_IDLE            1
-#define SEG_BUSY            2       /* being written, or freed */
-
-#define CHUNK_SEGMENTS      (PAGE_SIZE / sizeof(struct segment))
-#define CHUNKS              (HICAMP_SEGMENTS_MAX / CHUNK_SEGMENTS)
-
-#define SEG_INDEX(id)       ((id) & 0xffffu)
-#define SEG_GENERATION(id)  ((id) >> 16)
+#include "segmap.h"
 
 #define SEG_FLAGS_CREATE    (HICAMP_SEG_INTERNED | HICAMP_SEG_MAPPABLE)
-
-/* Dead lines that are dismantled, pages looked at, before we look around. */
-#define REAP_BATCH          HICAMP_PREEMPT_EVERY
-#define LINGER_BATCH        8
-
-/* ---- The map ------------------------------------------------------------- */
-
-static struct segment *entry_of(const struct hicamp_domain *hd, uint32_t index)
-{
-    unsigned int chunk = index / CHUNK_SEGMENTS;
-
-    if ( chunk >= hd->nr_segment_chunks )
-        return NULL;
-
-    chunk = array_index_nospec(chunk, CHUNKS);
-
-    return &hd->segment_chunks[chunk][index % CHUNK_SEGMENTS];
-}
-
-/* segment_lock is held. */
-static struct segment *segment_of(const struct hicamp_domain *hd, uint32_t id)
-{
-    struct segment *s = entry_of(hd, SEG_INDEX(id));
-
-    return s && s->state != SEG_FREE && s->generation == SEG_GENERATION(id)
-           ? s : NULL;
-}
-
-/* Add a chunk of entries to the free list.  Allocates before it locks. */
-static int map_grow(struct hicamp_domain *hd)
-{
-    struct segment **chunks = NULL, *entries;
-    struct arena *a = read_atomic(&hd->arena);
-    unsigned int lines = PAGE_LINES, i;
-    uint32_t first;
-    int rc = 0;
-
-    if ( !read_atomic(&hd->segment_chunks) )
-        lines += CHUNKS * sizeof(*chunks) / LINE_BYTES;
-    if ( !arena_charge(a, LINE_BULK, lines) )
-        return -EDQUOT;
-
-    entries = xzalloc_array(struct segment, CHUNK_SEGMENTS);
-    if ( lines > PAGE_LINES )
-        chunks = xzalloc_array(struct segment *, CHUNKS);
-
-    spin_lock(&hd->segment_lock);
-
-    if ( hd->arena != a )
-        rc = -ERESTART; /* it got another tenant */
-    else if ( hd->segment_free || hd->nr_segment_chunks == CHUNKS )
-        rc = hd->segment_free ? 0 : -ENOSPC;
-    else if ( !entries || (!hd->segment_chunks && !chunks) )
-        rc = -ENOMEM;
-    else
-    {
-        if ( !hd->segment_chunks )
-        {
-            write_atomic(&hd->segment_chunks, chunks);
-            chunks = NULL;
-            lines -= CHUNKS * sizeof(*chunks) / LINE_BYTES;
-        }
-        lines -= PAGE_LINES;
-
-        first = hd->nr_segment_chunks * CHUNK_SEGMENTS;
-        for ( i = 0; i < CHUNK_SEGMENTS; i++ )
-        {
-            entries[i].generation = 1;
-            entries[i].next_free = i + 1 < CHUNK_SEGMENTS ? first + i + 2 : 0;
-        }
-        hd->segment_free = first + 1;
-        hd->segment_chunks[hd->nr_segment_chunks++] = entries;
-        entries = NULL;
-    }
-
-    spin_unlock(&hd->segment_lock);
-
-    /* Another vCPU was faster, or it did not work. */
-    xfree(entries);
-    xfree(chunks);
-    arena_uncharge(a, lines);
-
-    return rc;
-}
-
-/* A new entry, the lock is held.  NULL: the map must grow. */
-static struct segment *entry_take(struct hicamp_domain *hd, uint32_t *id)
-{
-    uint32_t index = hd->segment_free - 1;
-    struct segment *s;
-
-    if ( !hd->segment_free )
-        return NULL;
-
-    s = entry_of(hd, index);
-    hd->segment_free = s->next_free;
-    write_atomic(&hd->nr_segments, hd->nr_segments + 1);
-    s->state = SEG_IDLE;
-    *id = ((uint32_t)s->generation << 16) | index;
-
-    return s;
-}
-
-/* The lock is held.  Returns the root, whose reference is the caller's. */
-static plid_t entry_free(struct hicamp_domain *hd, uint32_t index)
-{
-    struct segment *s = entry_of(hd, index);
-    plid_t root = s->root;
-
-    s->root = PLID_NONE;
-    s->state = SEG_FREE;
-    s->generation = s->generation % 0xffff + 1; /* never 0 */
-    s->next_free = hd->segment_free;
-    hd->segment_free = index + 1;
-    write_atomic(&hd->nr_segments, hd->nr_segments - 1);
-
-    return root;
-}
-
-static unsigned int leaf_shift(const struct segment *s)
-{
-    return s->flags & HICAMP_SEG_MAPPABLE ? TREE_PAGE_SHIFT : TREE_LEAF_SHIFT;
-}
-
-/* How high a tree of so many bytes is. */
-static unsigned int shift_for(unsigned int shift, uint64_t bytes)
-{
-    while ( bytes > 1ull << shift )
-        shift += TREE_FANOUT_SHIFT;
-
-    return shift;
-}
-
-/*
- * A copy of an entry, with a reference to its root.  0, -ENOENT, -EBUSY
- * (saturated).
- */
-static int segment_look(struct hicamp_domain *hd, uint32_t id,
-                        struct segment *copy)
-{
-    const struct segment *s;
-    int rc = 0;
-
-    spin_lock(&hd->segment_lock);
-    s = segment_of(hd, id);
-    if ( !s )
-        rc = -ENOENT;
-    else if ( s->root != PLID_NONE && !line_get(s->root) )
-        rc = -EBUSY;
-    else
-        *copy = *s;
-    spin_unlock(&hd->segment_lock);
-
-    return rc;
-}
-
-/* ---- What nobody refers to any more -------------------------------------- */
-
-static void dead_add(struct hicamp_domain *hd, struct tree_dead *dead)
-{
-    if ( dead->head == PLID_NONE )
-        return;
-
-    spin_lock(&hd->segment_lock);
-    tree_dead_join(&hd->dead, dead);
-    spin_unlock(&hd->segment_lock);
-}
-
-static void root_put(struct hicamp_domain *hd, plid_t root)
-{
-    struct tree_dead dead = {};
-
-    tree_put(&dead, root);
-    dead_add(hd, &dead);
-}
-
-/* Look at some of the pages that were mapped when we looked last. */
-static void linger_retry(struct hicamp_domain *hd)
-{
-    struct tree_dead some = {}, still = {}, one;
-    unsigned int n;
-
-    if ( read_atomic(&hd->linger.head) == PLID_NONE )
-        return;
-
-    spin_lock(&hd->segment_lock);
-    for ( n = 0; n < LINGER_BATCH && hd->linger.head != PLID_NONE; n++ )
-    {
-        one.head = one.tail = hd->linger.head;
-        write_atomic(&hd->linger.head, line_meta(one.head)->link);
-        if ( hd->linger.head == PLID_NONE )
-            hd->linger.tail = PLID_NONE;
-        line_meta(one.head)->link = PLID_NONE;
-        tree_dead_join(&some, &one);
-    }
-    spin_unlock(&hd->segment_lock);
-
-    tree_dismantle(&some, &still, LINGER_BATCH);
-
-    /* To the end, so that all get their turn. */
-    spin_lock(&hd->segment_lock);
-    tree_dead_join(&still, &hd->linger);
-    hd->linger.tail = still.tail;
-    write_atomic(&hd->linger.head, still.head);
-    spin_unlock(&hd->segment_lock);
-}
-
-/* Take apart what is dead.  0, or -ERESTART. */
-static int segment_reap(struct hicamp_domain *hd)
-{
-    struct tree_dead dead = {}, linger = {};
-    unsigned int n;
-
-    do {
-        spin_lock(&hd->segment_lock);
-        tree_dead_join(&dead, &hd->dead);
-        spin_unlock(&hd->segment_lock);
-
-        n = tree_dismantle(&dead, &linger, REAP_BATCH);
-        if ( dead.head == PLID_NONE )
-            n = max(n, tree_reclaim(hd->arena, REAP_BATCH, true));
-
-        if ( dead.head != PLID_NONE || linger.head != PLID_NONE )
-        {
-            spin_lock(&hd->segment_lock);
-            tree_dead_join(&hd->dead, &dead);
-            tree_dead_join(&hd->linger, &linger);
-            spin_unlock(&hd->segment_lock);
-        }
-
-        if ( n == REAP_BATCH && hypercall_preempt_check() )
-            return -ERESTART;
-    } while ( n == REAP_BATCH );
-
-    return 0;
-}
-
-/* ---- The packet path ----------------------------------------------------- */
-
-int segment_hold(struct hicamp_domain *hd, uint32_t id, uint64_t offset,
-                 uint32_t bytes, plid_t *root, uint64_t *at)
-{
-    const struct segment *s;
-    int rc = 0;
-
-    spin_lock(&hd->segment_lock);
-
-    s = segment_of(hd, id);
-    if ( unlikely(!s) )
-        rc = -ENOENT;
-    else if ( unlikely(!bytes) || unlikely(offset > s->bytes) ||
-              unlikely(bytes > s->bytes - offset) )
-        rc = -EINVAL;
-    else if ( s->root != PLID_NONE && unlikely(!line_get(s->root)) )
-        rc = -EBUSY;
-    else
-    {
-        *root = s->root;
-        *at = s->start + offset;
-    }
-
-    spin_unlock(&hd->segment_lock);
-
-    return rc;
-}
-
-void segment_release(struct hicamp_domain *hd, plid_t root)
-{
-    root_put(hd, root);
-}
 
 /* ---- Operations ---------------------------------------------------------- */
 
@@ -338,7 +45,7 @@ static int seg_create(struct hicamp_domain *hd, struct hicamp_segment_op *op)
         if ( hd->arena != a )
             rc = -ERESTART; /* it got another tenant */
         else
-            s = entry_take(hd, &op->segment);
+            s = segmap_take(hd, &op->segment);
         if ( s )
         {
             s->flags = op->flags;
@@ -349,7 +56,7 @@ static int seg_create(struct hicamp_domain *hd, struct hicamp_segment_op *op)
 
         if ( s || rc )
             break;
-        rc = map_grow(hd);
+        rc = segmap_grow(hd);
     }
 
     return rc;
@@ -365,14 +72,14 @@ static int seg_snapshot(struct hicamp_domain *hd, struct hicamp_segment_op *op)
          op->addr )
         return -EINVAL;
 
-    rc = segment_look(hd, op->segment, &old);
+    rc = segmap_look(hd, op->segment, &old);
     if ( rc )
         return rc;
 
     while ( !rc )
     {
         spin_lock(&hd->segment_lock);
-        s = entry_take(hd, &op->other);
+        s = segmap_take(hd, &op->other);
         if ( s )
         {
             s->root = old.root;
@@ -384,15 +91,16 @@ static int seg_snapshot(struct hicamp_domain *hd, struct hicamp_segment_op *op)
 
         if ( s )
             return 0;
-        rc = map_grow(hd);
+        rc = segmap_grow(hd);
     }
 
-    root_put(hd, old.root);
+    segmap_put(hd, old.root);
 
     return rc;
 }
 
-static int seg_free(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
+static int seg_free(struct hicamp_domain *hd,
+                    const struct hicamp_segment_op *op)
 {
     struct segment *s;
     plid_t root = PLID_NONE;
@@ -402,16 +110,16 @@ static int seg_free(struct hicamp_domain *hd, const struct hicamp_segment_op *op
         return -EINVAL;
 
     spin_lock(&hd->segment_lock);
-    s = segment_of(hd, op->segment);
+    s = segmap_find(hd, op->segment);
     if ( !s )
         rc = -ENOENT;
     else if ( s->state == SEG_BUSY )
         rc = -ERESTART;
     else
-        root = entry_free(hd, SEG_INDEX(op->segment));
+        root = segmap_remove(hd, s);
     spin_unlock(&hd->segment_lock);
 
-    root_put(hd, root);
+    segmap_put(hd, root);
 
     return rc;
 }
@@ -429,7 +137,8 @@ static int check_range(const struct segment *s,
            ? -EINVAL : 0;
 }
 
-static int seg_read(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
+static int seg_read(struct hicamp_domain *hd,
+                    const struct hicamp_segment_op *op)
 {
     struct segment s;
     struct tree_cursor c;
@@ -441,7 +150,7 @@ static int seg_read(struct hicamp_domain *hd, const struct hicamp_segment_op *op
     if ( op->flags )
         return -EINVAL;
 
-    rc = segment_look(hd, op->segment, &s);
+    rc = segmap_look(hd, op->segment, &s);
     if ( rc )
         return rc;
 
@@ -461,7 +170,7 @@ static int seg_read(struct hicamp_domain *hd, const struct hicamp_segment_op *op
     tree_cursor_done(&c);
 
  out:
-    root_put(hd, s.root);
+    segmap_put(hd, s.root);
 
     return rc;
 }
@@ -473,7 +182,7 @@ static int seg_read(struct hicamp_domain *hd, const struct hicamp_segment_op *op
 static int plan_write(struct segment *s, const struct hicamp_segment_op *op,
                       uint64_t *place, uint64_t *at)
 {
-    unsigned int shift = leaf_shift(s);
+    unsigned int shift = segmap_leaf_shift(s);
     uint64_t room = 0, span;
     int rc;
 
@@ -500,7 +209,7 @@ static int plan_write(struct segment *s, const struct hicamp_segment_op *op,
          * under new inner lines: what it holds is not touched. */
         if ( op->bytes > s->start )
         {
-            span = 1ull << shift_for(shift, s->start + s->bytes);
+            span = 1ull << segmap_shift_for(shift, s->start + s->bytes);
             room = ROUNDUP(op->bytes - s->start, span);
         }
         *place = room;
@@ -520,7 +229,7 @@ static int write_begin(struct hicamp_domain *hd, uint32_t id,
     int rc = 0;
 
     spin_lock(&hd->segment_lock);
-    s = segment_of(hd, id);
+    s = segmap_find(hd, id);
     if ( !s )
         rc = -ENOENT;
     else if ( s->flags & HICAMP_SEG_READ_ONLY )
@@ -549,7 +258,7 @@ static bool write_commit(struct hicamp_domain *hd, uint32_t id,
     bool done;
 
     spin_lock(&hd->segment_lock);
-    s = segment_of(hd, id);
+    s = segmap_find(hd, id);
     done = tree_may_commit(ch);
     if ( done )
     {
@@ -565,11 +274,12 @@ static bool write_commit(struct hicamp_domain *hd, uint32_t id,
 static void write_end(struct hicamp_domain *hd, uint32_t id)
 {
     spin_lock(&hd->segment_lock);
-    segment_of(hd, id)->state = SEG_IDLE;
+    segmap_find(hd, id)->state = SEG_IDLE;
     spin_unlock(&hd->segment_lock);
 }
 
-static int seg_write(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
+static int seg_write(struct hicamp_domain *hd,
+                     const struct hicamp_segment_op *op)
 {
     struct tree_change ch = { .d = hd->d, .arena = hd->arena, .dead = {} };
     uint64_t place, at;
@@ -586,13 +296,13 @@ static int seg_write(struct hicamp_domain *hd, const struct hicamp_segment_op *o
 
     old = s.root;
     ch.interned = s.flags & HICAMP_SEG_INTERNED;
-    ch.leaf_shift = leaf_shift(&s);
+    ch.leaf_shift = segmap_leaf_shift(&s);
 
     rc = plan_write(&s, op, &place, &at);
     if ( !rc )
     {
         rc = tree_write(&ch, old, place,
-                        shift_for(ch.leaf_shift, s.start + s.bytes), at,
+                        segmap_shift_for(ch.leaf_shift, s.start + s.bytes), at,
                         op->bytes, op->addr);
         if ( !rc && !write_commit(hd, op->segment, &s, &ch) )
         {
@@ -611,7 +321,7 @@ static int seg_write(struct hicamp_domain *hd, const struct hicamp_segment_op *o
         tree_put(&ch.dead, old);
     }
     write_end(hd, op->segment);
-    dead_add(hd, &ch.dead);
+    segmap_add_dead(hd, &ch.dead);
 
     return rc;
 }
@@ -624,10 +334,10 @@ static int seg_compare(struct hicamp_domain *hd, struct hicamp_segment_op *op)
     if ( op->flags || op->bytes || op->addr )
         return -EINVAL;
 
-    rc = segment_look(hd, op->segment, &a);
+    rc = segmap_look(hd, op->segment, &a);
     if ( rc )
         return rc;
-    rc = segment_look(hd, op->other, &b);
+    rc = segmap_look(hd, op->other, &b);
     if ( rc )
         goto out;
 
@@ -646,15 +356,15 @@ static int seg_compare(struct hicamp_domain *hd, struct hicamp_segment_op *op)
         rc = 0;
     }
 
-    root_put(hd, b.root);
+    segmap_put(hd, b.root);
  out:
-    root_put(hd, a.root);
+    segmap_put(hd, a.root);
 
     return rc;
 }
 
 /* The page that stands for all pages of zeros. */
-static int zero_page(struct hicamp_domain *hd, mfn_t *mfn)
+static int zero_frame(struct hicamp_domain *hd, mfn_t *mfn)
 {
     struct tree_dead dead = {};
     plid_t plid = PLID_NONE;
@@ -678,7 +388,7 @@ static int zero_page(struct hicamp_domain *hd, mfn_t *mfn)
         spin_unlock(&hd->segment_lock);
 
         tree_put(&dead, plid); /* another vCPU was faster */
-        dead_add(hd, &dead);
+        segmap_add_dead(hd, &dead);
     }
 
     *mfn = page_mfn(read_atomic(&hd->zero_page));
@@ -696,7 +406,7 @@ static int seg_map(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
     if ( op->flags || (op->offset | op->bytes) % PAGE_SIZE )
         return -EINVAL;
 
-    rc = segment_look(hd, op->segment, &s);
+    rc = segmap_look(hd, op->segment, &s);
     if ( rc )
         return rc;
 
@@ -715,7 +425,7 @@ static int seg_map(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
         if ( plid != PLID_NONE )
             mfn = page_mfn(plid);
         else
-            rc = zero_page(hd, &mfn);
+            rc = zero_frame(hd, &mfn);
         if ( rc )
             break;
 
@@ -729,7 +439,7 @@ static int seg_map(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
         }
     }
 
-    root_put(hd, s.root);
+    segmap_put(hd, s.root);
 
     return rc;
 }
@@ -743,13 +453,13 @@ static int seg_info(struct hicamp_domain *hd, struct hicamp_segment_op *op)
         return -EINVAL;
 
     spin_lock(&hd->segment_lock);
-    s = segment_of(hd, op->segment);
+    s = segmap_find(hd, op->segment);
     if ( s )
     {
         op->bytes = s->bytes;
         op->flags = s->flags;
-        op->result = (shift_for(leaf_shift(s), s->start + s->bytes) -
-                      leaf_shift(s)) / TREE_FANOUT_SHIFT;
+        op->result = (segmap_shift_for(segmap_leaf_shift(s), s->start + s->bytes) -
+                      segmap_leaf_shift(s)) / TREE_FANOUT_SHIFT;
     }
     else
         rc = -ENOENT;
@@ -833,10 +543,10 @@ int segment_op(struct domain *d, struct hicamp_segment_batch *batch)
     {
         uint64_t addr = batch->ops + batch->done * sizeof(op);
 
-        rc = segment_reap(hd);
+        rc = segmap_reap(hd);
         if ( rc || batch->done == batch->nr )
             return rc;
-        linger_retry(hd);
+        segmap_retry(hd);
 
         /* An operation may have moved a megabyte. */
         if ( n && hypercall_preempt_check() )
@@ -854,7 +564,7 @@ int segment_op(struct domain *d, struct hicamp_segment_batch *batch)
             rc = -EFAULT;
         }
         if ( rc && rc != -ERESTART )
-            (void)segment_reap(hd); /* what it made and dropped, if we can */
+            (void)segmap_reap(hd); /* what it made and dropped, if we can */
         if ( rc )
             return rc;
 
@@ -862,126 +572,3 @@ int segment_op(struct domain *d, struct hicamp_segment_batch *batch)
     }
 }
 
-/* ---- Death --------------------------------------------------------------- */
-
-/* Pages go whatever maps them.  The number done. */
-static unsigned int linger_release(struct hicamp_domain *hd)
-{
-    unsigned int n;
-
-    for ( n = 0; n < REAP_BATCH && hd->linger.head != PLID_NONE; n++ )
-    {
-        plid_t plid = hd->linger.head;
-
-        hd->linger.head = line_meta(plid)->link;
-        if ( hd->linger.head == PLID_NONE )
-            hd->linger.tail = PLID_NONE;
-        page_release(plid);
-    }
-
-    return n;
-}
-
-bool segment_next_root(const struct hicamp_domain *hd, uint64_t *cursor,
-                       plid_t *root)
-{
-    const struct segment *s = entry_of(hd, *cursor);
-
-    if ( !s )
-        return false;
-
-    ++*cursor;
-    *root = s->root;
-
-    return true;
-}
-
-unsigned int segment_map_lines(const struct hicamp_domain *hd)
-{
-    return hd->segment_chunks
-           ? hd->nr_segment_chunks * PAGE_LINES +
-             CHUNKS * sizeof(struct segment *) / LINE_BYTES : 0;
-}
-
-static void map_free(struct hicamp_domain *hd)
-{
-    unsigned int lines = segment_map_lines(hd);
-
-    if ( !hd->segment_chunks )
-        return;
-
-    ASSERT(!hd->nr_segments);
-
-    while ( hd->nr_segment_chunks )
-        xfree(hd->segment_chunks[--hd->nr_segment_chunks]);
-    XFREE(hd->segment_chunks);
-    hd->segment_free = 0;
-    arena_uncharge(hd->arena, lines);
-}
-
-int segment_teardown(struct hicamp_domain *hd)
-{
-    struct segment *s;
-    int rc;
-
-    ASSERT(hd->d->is_dying);
-
-    /* A segment_set_arena() that did not see that is done now. */
-    spin_lock(&hd->segment_lock);
-    spin_unlock(&hd->segment_lock);
-
-    while ( (s = entry_of(hd, hd->segments_torn_down)) != NULL )
-    {
-        if ( s->state != SEG_FREE )
-            root_put(hd, entry_free(hd, hd->segments_torn_down));
-        if ( hicamp_preempt(++hd->segments_torn_down) )
-            return -ERESTART;
-    }
-
-    root_put(hd, hd->zero_page);
-    hd->zero_page = PLID_NONE;
-
-    do {
-        rc = segment_reap(hd);
-        if ( rc )
-            return rc;
-        if ( linger_release(hd) && hypercall_preempt_check() )
-            return -ERESTART;
-    } while ( hd->linger.head != PLID_NONE );
-
-    map_free(hd);
-
-    /* The last of a tenant takes with it what is only kept for later. */
-    if ( !hd->left_arena && arena_leave(hd->arena) )
-        hd->last_of_tenant = true;
-    hd->left_arena = true;
-    if ( hd->last_of_tenant )
-        while ( tree_reclaim(hd->arena, REAP_BATCH, false) == REAP_BATCH )
-            if ( hypercall_preempt_check() )
-                return -ERESTART;
-
-    return 0;
-}
-
-/* ---- Tenants ------------------------------------------------------------- */
-
-int segment_set_arena(struct hicamp_domain *hd, struct arena *a,
-                      struct arena **old)
-{
-    int rc = -EBUSY;
-
-    spin_lock(&hd->segment_lock);
-    if ( hd->d->is_dying )
-        rc = -ESRCH;
-    else if ( !hd->nr_segments && !hd->segment_chunks &&
-         hd->dead.head == PLID_NONE && hd->linger.head == PLID_NONE &&
-         hd->zero_page == PLID_NONE && !arena_used(hd->arena) )
-    {
-        *old = hd->arena;
-        write_atomic(&hd->arena, a);
-        rc = 0;
-    }
-    spin_unlock(&hd->segment_lock);
-
-    return rc;
-}

@@ -138,7 +138,7 @@ struct tree_change {
  * A tree that spans 2^shift bytes and holds the old one, whose root the caller
  * holds, place bytes (a multiple of what it spans) from its beginning, but has
  * bytes from guest address addr at byte at.  0, and ch->root is the new tree,
- * which nobody else knows; or -EFAULT, -EDQUOT, -ENOMEM.  Reads guest memory:
+ * which nobody else knows; or -EFAULT, -ENOBUFS, -ENOMEM.  Reads guest memory:
  * no lock may be held.  Either way ch->dead is the caller's.
  */
 int tree_write(struct tree_change *ch, plid_t old, uint64_t place,
