@@ -420,7 +420,7 @@ static int seg_map(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
           at += PAGE_SIZE )
     {
         plid_t plid = tree_find(s.root, s.start + at, TREE_PAGE_SHIFT, NULL);
-        mfn_t mfn;
+        mfn_t mfn = INVALID_MFN;
 
         if ( plid != PLID_NONE )
             mfn = page_mfn(plid);
