@@ -60,10 +60,15 @@ static void free_all(unsigned int n)
 
 TEST(a_store_of_less_than_a_chunk_is_refused)
 {
+    unsigned int nth;
+
     CHECK_EQ(line_store_init(0), -EINVAL);
     CHECK_EQ(line_store_init(CHUNK_BYTES - 1), -EINVAL);
-    emul_fail_alloc(1);
-    CHECK_EQ(line_store_init(CHUNK_BYTES), -ENOMEM);
+    for ( nth = 1; nth <= 2; nth++ )
+    {
+        emul_fail_alloc(nth);
+        CHECK_EQ(line_store_init(CHUNK_BYTES), -ENOMEM);
+    }
     store(1);
     emul_keep();
 }
@@ -222,6 +227,203 @@ TEST(a_cpu_keeps_few_of_the_lines_that_it_frees)
     CHECK(n >= CHUNK - CACHE);
     CHECK(n < CHUNK);
     CHECK_EQ(used(), n);
+    free_all(n);
+    store_idle();
+}
+
+/* ---- Who pays ------------------------------------------------------------ */
+
+/* Lines of a class, until one is refused; the last comes first in the list. */
+static plid_t take_class(struct arena *a, enum line_class class,
+                         unsigned int *n)
+{
+    plid_t plid, list = PLID_NONE;
+
+    for ( *n = 0; (plid = line_alloc(a, class)) != PLID_NONE; ++*n )
+    {
+        line_meta(plid)->link = list;
+        list = plid;
+    }
+
+    return list;
+}
+
+static void put_list(plid_t plid)
+{
+    while ( plid != PLID_NONE )
+    {
+        plid_t next = line_meta(plid)->link;
+
+        line_put(plid);
+        plid = next;
+    }
+}
+
+TEST(a_quota_is_kept_back_for_what_is_being_received)
+{
+    plid_t bulk, control, rx;
+    struct arena *a, *b;
+    unsigned int n;
+
+    store(4);
+    a = arena_get(0);
+    b = arena_get(0);
+    CHECK(a != b);
+    CHECK_EQ(a->quota, 4 * CHUNK / 4);
+    a->quota = 160;
+    bulk = take_class(a, LINE_BULK, &n);
+    CHECK_EQ(n, 120);
+    CHECK_EQ(a->refused, 1);
+    control = take_class(a, LINE_CONTROL, &n);
+    CHECK_EQ(n, 30);
+    rx = take_class(a, LINE_RX, &n);
+    CHECK_EQ(n, 10);
+    CHECK_EQ(a->refused, 3);
+    CHECK_EQ(a->peak, 160);
+    CHECK_EQ(arena_used(a), 160);
+    CHECK_EQ(arena_error(a, LINE_RX, 1), -ENOBUFS);
+
+    /* Nobody else is hurt, and what is back can be had again. */
+    CHECK_EQ(arena_error(b, LINE_BULK, 1), -ENOMEM);
+    put_list(rx);
+    rx = take_class(a, LINE_RX, &n);
+    CHECK_EQ(n, 10);
+    put_list(bulk);
+    put_list(control);
+    put_list(rx);
+    CHECK_EQ(arena_used(a), 0);
+    arena_put(a, false);
+    arena_put(b, false);
+    store_idle();
+}
+
+TEST(the_store_is_kept_back_for_what_is_being_received)
+{
+    plid_t bulk, control, rx;
+    struct arena *a;
+    unsigned int n, total;
+
+    store(4);
+    a = arena_get(0);
+    a->quota = ~0u / 2;
+    bulk = take_class(a, LINE_BULK, &n);
+    CHECK(n <= 3 * CHUNK && n > 3 * CHUNK - CACHE);
+    total = n;
+    control = take_class(a, LINE_CONTROL, &n);
+    total += n;
+    CHECK(total <= 4 * CHUNK * 15 / 16 &&
+          total > 4 * CHUNK * 15 / 16 - CACHE);
+    rx = take_class(a, LINE_RX, &n);
+    CHECK_EQ(total + n, 4 * CHUNK);
+
+    /* Bulk is served again as soon as there is room. */
+    put_list(control);
+    put_list(rx);
+    rx = line_alloc(a, LINE_BULK);
+    CHECK_EQ(rx, PLID_NONE);
+    control = bulk;
+    for ( n = 0; n < 2 * CACHE; n++ )
+        bulk = line_meta(bulk)->link;
+    rx = line_meta(bulk)->link;
+    line_meta(bulk)->link = PLID_NONE;
+    put_list(control);
+    bulk = line_alloc(a, LINE_BULK);
+    CHECK(bulk != PLID_NONE);
+    line_put(bulk);
+    put_list(rx);
+    CHECK_EQ(arena_used(a), 0);
+    arena_put(a, false);
+    store_idle();
+}
+
+TEST(a_line_in_hand_is_charged_when_it_finds_who_pays)
+{
+    struct arena *a;
+    plid_t x, y;
+
+    store(1);
+    a = arena_get(3);
+    CHECK_EQ(a, arena_get(3));
+    a->quota = 1;
+    x = line_alloc(NULL, LINE_RX);
+    y = line_alloc(NULL, LINE_RX);
+    CHECK(line_charge(x, a, LINE_RX));
+    CHECK(!line_charge(y, a, LINE_RX));
+    CHECK_EQ(arena_used(a), 1);
+    line_put(x);
+    CHECK(line_charge(y, a, LINE_RX));
+    line_put(y);
+    arena_put(a, false);
+    arena_put(a, false);
+    store_idle();
+}
+
+TEST(an_arena_is_used_again_once_nothing_is_charged_to_it)
+{
+    struct arena *a, *b;
+    plid_t plid;
+
+    store(1);
+    a = arena_get(0);
+    plid = line_alloc(a, LINE_RX);
+    arena_put(a, false);
+
+    /* Not while a line of the dead waits somewhere. */
+    b = arena_get(0);
+    CHECK(a != b);
+    line_put(plid);
+    arena_put(b, false);
+    line_put(line_alloc(NULL, LINE_RX));
+    b = arena_get(9);
+    CHECK(b->tenant == 9 && !b->refused && !b->peak);
+    arena_put(b, false);
+    store_idle();
+}
+
+static void use_and_go(void *arg, unsigned int cpu)
+{
+    if ( cpu == 1 )
+        line_put(line_alloc(arg, LINE_RX));
+}
+
+TEST(a_cpu_that_goes_down_leaves_no_line_and_no_charge_behind)
+{
+    struct arena *a;
+    unsigned int n;
+
+    store(1);
+    a = arena_get(0);
+    emul_run(2, use_and_go, a);
+    CHECK_EQ(atomic_read(&a->used), 1); /* lent to CPU 1 */
+    CHECK_EQ(arena_used(a), 0);
+    emul_cpu_down(1);
+    CHECK_EQ(atomic_read(&a->used), 0);
+    CHECK_EQ((n = alloc_all()), CHUNK);
+    free_all(n);
+    arena_put(a, false);
+    store_idle();
+}
+
+static void free_odd(void *arg, unsigned int cpu)
+{
+    unsigned int i;
+
+    for ( i = cpu; i < CHUNK && cpu; i += 2 )
+        line_put(plids[i]);
+}
+
+TEST(in_need_cpus_give_back_all_that_they_free)
+{
+    unsigned int n;
+
+    store(1);
+    CHECK_EQ(alloc_all(), CHUNK);   /* and one that could not be had */
+    emul_run(2, free_odd, NULL);
+    for ( n = 0; n < CHUNK; n += 2 )
+        line_put(plids[n]);
+    CHECK_EQ(used(), 0);
+    n = alloc_all();
+    CHECK(n >= CHUNK - CACHE);
     free_all(n);
     store_idle();
 }

@@ -35,6 +35,8 @@ static union {
     struct hicamp_port_detach detach;
     struct hicamp_space_op space;
     struct hicamp_flow_batch flows;
+    struct hicamp_segment_batch segment;
+    struct hicamp_domain_set domain;
     uint8_t bytes[512];
 } arg;
 
@@ -48,8 +50,8 @@ static long call(struct domain *d, unsigned int cmd)
        arg.field = (typeof(arg.field)){ __VA_ARGS__ }; \
        call(d, HICAMP_OP_##op); })
 
-static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 32, 33, 34,
-                                    35, 36, 37, 38, 39, 48, 49 };
+static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
+                                    34, 35, 36, 37, 38, 39, 40, 41, 48, 49 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -75,6 +77,9 @@ TEST(options_that_make_no_sense_are_refused)
     CHECK_EQ(emul_boot("hicamp=of"), -EINVAL);
     CHECK_EQ(emul_boot("hicamp=mem=2MB"), -EINVAL);
     CHECK_EQ(emul_boot("hicamp=mem="), 0);
+    CHECK_EQ(emul_boot("hicamp=quota="), -EINVAL);
+    CHECK_EQ(emul_boot("hicamp=quota=1Q"), -EINVAL);
+    CHECK_EQ(emul_boot("hicamp=quota=1M"), 0);
     CHECK_EQ(emul_boot("hicamp=no,mem=8M"), 0);
 }
 
@@ -123,8 +128,9 @@ TEST(each_command_is_for_who_may_issue_it)
 {
     enum { ALL, ADMIN, CONTROL };
     static const uint8_t who[] = { ALL, ADMIN, CONTROL, ALL, ALL, ALL, ALL,
-                                   ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN };
+                                   ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN,
+                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
+                                   ADMIN, ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 
@@ -214,7 +220,8 @@ TEST(the_handshake_tells_versions_and_limits)
     boot();
     d = emul_domain_create(9);
     CHECK_EQ(CALL(d, version, version, .version = HICAMP_ABI_VERSION), 0);
-    CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME);
+    CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF |
+             HICAMP_FEAT_TX_FRAME | HICAMP_FEAT_SEGMENT);
     CHECK_EQ(arg.version.max_queues, 1);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);
@@ -458,6 +465,65 @@ TEST(a_query_in_batches_reports_each_port_once)
 }
 
 /* ---- The administrator --------------------------------------------------- */
+
+TEST(a_domain_has_the_quota_and_the_tenant_that_it_was_given)
+{
+    struct hicamp_segment_op op = { .command = HICAMP_SEG_CREATE, .bytes = 1 };
+    struct hicamp_domain_info di[3];
+    struct guest *a, *b;
+    struct domain *none;
+
+    boot();
+    a = guest_new();
+    b = guest_new();
+    none = emul_domain_create(77);
+#define SET(...) CALL(dom0, domain_set, domain, __VA_ARGS__)
+#define D(g) .domid = (g)->d->domain_id
+    CHECK_EQ(SET(D(a)), -EINVAL);
+    CHECK_EQ(SET(D(a), .which = 4), -EINVAL);
+    CHECK_EQ(SET(D(a), .which = 1, .pad = 1), -EINVAL);
+    CHECK_EQ(SET(D(a), .which = 1, .pad2 = 1), -EINVAL);
+    CHECK_EQ(SET(D(a), .which = 1, .quota = 2049), -EINVAL);
+    CHECK_EQ(SET(.domid = 99, .which = 1), -ESRCH);
+    CHECK_EQ(SET(.domid = 77, .which = 1), -ENOENT);
+    CHECK_EQ(SET(D(a), .which = 3, .quota = 1000, .tenant = 5), 0);
+    CHECK_EQ(SET(D(b), .which = 2, .tenant = 5), 0);
+    emul_fail_alloc(1);
+    CHECK_EQ(SET(D(b), .which = 2, .tenant = 6), -ENOMEM);
+    emul_fail_alloc(0);
+
+    CHECK_EQ(CALL(a->d, segment, segment, .ops = (uintptr_t)&op, .nr = 1), 0);
+    CHECK_EQ(SET(D(a), .which = 2, .tenant = 6), -EBUSY);
+
+    memset(di, 0xff, sizeof(di));
+    CHECK_EQ(CALL(dom0, domain_query, query, .entries = (uintptr_t)di,
+                  .nr = 3), 0);
+    CHECK_EQ(arg.query.nr, 2);
+    CHECK_EQ(di[0].domid, a->d->domain_id);
+    CHECK_EQ(di[1].domid, b->d->domain_id);
+    CHECK_EQ(di[0].tenant, 5);
+    CHECK_EQ(di[1].tenant, 5);
+    CHECK_EQ(di[1].quota, 1000);
+    CHECK_EQ(di[0].segments, 1);
+    CHECK_EQ(di[1].segments, 0);
+    CHECK(di[0].used > 0);
+    CHECK_EQ(di[0].used, di[1].used);
+    CHECK(di[0].runs > 0);
+
+    /* In batches. */
+    CHECK_EQ(CALL(dom0, domain_query, query, .entries = (uintptr_t)di,
+                  .nr = 1), 0);
+    CHECK_EQ(arg.query.nr, 1);
+    CHECK_EQ(call(dom0, HICAMP_OP_domain_query), 0);
+    CHECK_EQ(arg.query.nr, 1);
+    CHECK_EQ(di[0].domid, b->d->domain_id);
+    CHECK_EQ(call(dom0, HICAMP_OP_domain_query), 0);
+    CHECK_EQ(arg.query.nr, 0);
+    CHECK_EQ(CALL(dom0, domain_query, query, .nr = 1, .pad = 1), -EINVAL);
+    CHECK_EQ(CALL(dom0, domain_query, query, .nr = 1, .entries = 8), -EFAULT);
+    domain_kill_hicamp(none);
+    guests_end();
+}
 
 TEST(an_administrator_is_forgotten_when_it_dies)
 {

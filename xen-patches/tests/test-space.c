@@ -26,6 +26,7 @@ static void destroy_hook(struct domain *dying)
 void test_setup(void)
 {
     emul_domain_destroy_hook = destroy_hook;
+    CHECK_EQ(line_store_init(MB(1)), 0);
 }
 
 static void begin(void)

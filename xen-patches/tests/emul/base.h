@@ -121,10 +121,15 @@ typedef uint32_t evtchn_port_t;
 void noreturn emul_abort(const char *what, const char *expr, const char *file,
                          unsigned int line);
 
+#ifdef EMUL_BENCH               /* as a release build */
+#define ASSERT(p)               ((void)sizeof(p))
+#define ASSERT_UNREACHABLE()    ((void)0)
+#else
 #define ASSERT(p) \
     ((p) ? (void)0 : emul_abort("ASSERT", #p, __FILE__, __LINE__))
 #define ASSERT_UNREACHABLE() \
     emul_abort("ASSERT_UNREACHABLE", "", __FILE__, __LINE__)
+#endif
 #define BUG()                   emul_abort("BUG", "", __FILE__, __LINE__)
 #define BUG_ON(p) \
     ((p) ? emul_abort("BUG_ON", #p, __FILE__, __LINE__) : (void)0)
@@ -175,7 +180,7 @@ void emul_printk(const char *fmt, ...);
     ({ const t x_ = (x); const t y_ = (y); x_ < y_ ? x_ : y_; })
 #define max_t(t, x, y) \
     ({ const t x_ = (x); const t y_ = (y); x_ > y_ ? x_ : y_; })
-#define swap(a, b) \
+#define SWAP(a, b) \
     do { typeof(a) t_ = (a); (a) = (b); (b) = t_; } while ( 0 )
 
 #define container_of(ptr, type, member) \

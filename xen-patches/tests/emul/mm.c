@@ -119,12 +119,48 @@ unsigned int emul_allocs(void)
     return read_atomic(&allocs);
 }
 
+#ifdef EMUL_BENCH
+/*
+ * Xen maps all memory with large pages: so do we, for what is larger than a
+ * page.  It is never given back.
+ */
+#define LARGE_BYTES             GB(8)
+#define LARGE_ALIGN             MB(2)
+
+static uint8_t *large, *large_next;
+
+static void *large_alloc(size_t size, size_t align)
+{
+    uintptr_t p;
+
+    if ( !large )
+    {
+        large = mmap(NULL, LARGE_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if ( large == MAP_FAILED )
+            abort();
+        madvise(large, LARGE_BYTES, MADV_HUGEPAGE);
+        large_next = (void *)ROUNDUP((uintptr_t)large, LARGE_ALIGN);
+    }
+    p = ROUNDUP((uintptr_t)large_next, align);
+    large_next = (void *)(p + size);
+    if ( large_next > large + LARGE_BYTES )
+        abort();
+
+    return (void *)p;
+}
+#endif
+
 void *emul_alloc(size_t size, size_t align, bool zero)
 {
     void *p;
 
     if ( alloc_fails() )
         return NULL;
+#ifdef EMUL_BENCH
+    if ( size > PAGE_SIZE )
+        return large_alloc(size, max_t(size_t, align, PAGE_SIZE));
+#endif
     if ( posix_memalign(&p, max_t(size_t, align, sizeof(p)), size) )
         abort();
     memset(p, zero ? 0 : 0xa5, size);
@@ -137,6 +173,10 @@ void xfree(void *p)
 {
     if ( !p )
         return;
+#ifdef EMUL_BENCH
+    if ( large && (uint8_t *)p >= large && (uint8_t *)p < large_next )
+        return;
+#endif
     __atomic_fetch_sub(&allocs_live, 1, __ATOMIC_SEQ_CST);
     free(p);
 }
@@ -161,6 +201,10 @@ struct page_info emul_pages[EMUL_FRAMES];
 static int guest_fd = -1;
 static uint8_t *guest_base;
 static unsigned long guest_next;        /* first page never handed out */
+
+static unsigned long domheap_free[EMUL_FRAMES]; /* pages to hand out again */
+static unsigned long domheap_nr_free;
+static pthread_mutex_t domheap_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static void __attribute__((__constructor__)) guest_init(void)
 {
@@ -222,13 +266,67 @@ void put_page(struct page_info *pg)
     if ( (y & PGC_count_mask) > 1 )
         return;
 
-    /* The last reference: the page is free, and nobody may touch it. */
     ASSERT(!(y & PGC_allocated));
+    free_domheap_page(pg);
+}
+
+/* The last reference has gone: the page is free, and nobody may touch it. */
+void free_domheap_page(struct page_info *pg)
+{
+    unsigned long x = read_atomic(&pg->count_info);
+
+    ASSERT(!(x & (PGC_count_mask | PGC_allocated)));
     ASSERT(!(read_atomic(&pg->u.inuse.type_info) & PGT_count_mask));
     ASSERT(!read_atomic(&pg->emul_maps));
     write_atomic(&pg->emul_owner, NULL);
     if ( mprotect(emul_guest(mfn_x(page_to_mfn(pg))), PAGE_SIZE, PROT_NONE) )
         abort();
+
+    if ( !(x & PGC_extra) )
+        return;
+
+    write_atomic(&pg->count_info, 0UL);
+    pthread_mutex_lock(&domheap_mutex);
+    domheap_free[domheap_nr_free++] = mfn_x(page_to_mfn(pg));
+    pthread_mutex_unlock(&domheap_mutex);
+}
+
+struct page_info *alloc_domheap_page(struct domain *d, unsigned int memflags)
+{
+    struct page_info *pg;
+    unsigned long mfn = 0;
+
+    if ( alloc_fails() || read_atomic(&d->is_dying) )
+        return NULL;
+
+    ASSERT(memflags == MEMF_no_refcount);
+    pthread_mutex_lock(&domheap_mutex);
+    if ( domheap_nr_free )
+        mfn = domheap_free[--domheap_nr_free];
+    if ( mfn && mprotect(emul_guest(mfn), PAGE_SIZE, PROT_READ | PROT_WRITE) )
+        abort();
+    if ( !mfn )
+        mfn = emul_pages_create(d, 1);
+    pthread_mutex_unlock(&domheap_mutex);
+
+    memset(emul_guest(mfn), 0xa5, PAGE_SIZE);
+    pg = mfn_to_page(_mfn(mfn));
+    memset(&pg->u, 0, sizeof(pg->u));
+    write_atomic(&pg->emul_owner, d);
+    write_atomic(&pg->count_info, PGC_allocated | PGC_extra | 1);
+
+    return pg;
+}
+
+void put_page_alloc_ref(struct page_info *pg)
+{
+    unsigned long y = __atomic_fetch_and(&pg->count_info, ~PGC_allocated,
+                                         __ATOMIC_SEQ_CST);
+
+    if ( !(y & PGC_allocated) )
+        return;
+    ASSERT((y & PGC_count_mask) > 1);
+    put_page(pg);
 }
 
 int get_page_type(struct page_info *pg, unsigned long type)
@@ -326,6 +424,7 @@ void emul_pages_recycle(void)
     for ( i = 0; i < guest_next; i++ )
         ASSERT(!emul_pages[i].count_info);
     guest_next = 0;
+    domheap_nr_free = 0;
 }
 
 void emul_page_free(unsigned long mfn)
@@ -500,6 +599,19 @@ int emul_copy(void *to, const void *from, const void *guest, size_t bytes)
     return 0;
 }
 
+int emul_clear(void *to, const void *guest, size_t bytes)
+{
+    unsigned int n = __atomic_add_fetch(&copies, 1, __ATOMIC_SEQ_CST);
+    uintptr_t addr = (uintptr_t)guest;
+
+    if ( read_atomic(&copies_fail) == n || addr < PAGE_SIZE ||
+         addr + bytes < addr )
+        return -EFAULT;
+    memset(to, 0, bytes);
+
+    return 0;
+}
+
 int __attribute__((__weak__)) hicamp_copy_in(void *to, uint64_t addr,
                                              size_t bytes)
 {
@@ -514,6 +626,13 @@ int __attribute__((__weak__)) hicamp_copy_out(uint64_t addr, const void *from,
     void *guest = (void *)(uintptr_t)addr;
 
     return emul_copy(guest, from, guest, bytes);
+}
+
+int __attribute__((__weak__)) hicamp_clear_out(uint64_t addr, size_t bytes)
+{
+    void *guest = (void *)(uintptr_t)addr;
+
+    return emul_clear(guest, guest, bytes);
 }
 
 /* ---- The tests' side ----------------------------------------------------- */

@@ -54,6 +54,19 @@ void emul_run(unsigned int nr, void (*fn)(void *arg, unsigned int cpu),
 
 unsigned int emul_check_cpu(unsigned int cpu);
 
+struct notifier_block {
+    int (*notifier_call)(struct notifier_block *nfb, unsigned long action,
+                         void *hcpu);
+    struct notifier_block *next;
+};
+
+#define CPU_DEAD                8
+#define NOTIFY_DONE             0
+
+void register_cpu_notifier(struct notifier_block *nfb);
+/* The CPU goes down; its thread does not run any more. */
+void emul_cpu_down(unsigned int cpu);
+
 #define in_irq()                false
 #define local_irq_is_enabled()  true
 #define local_irq_disable()     barrier()
@@ -79,6 +92,23 @@ void spin_unlock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l);
 bool spin_is_locked(spinlock_t *l);
 void spin_barrier(spinlock_t *l);
+
+#ifdef EMUL_BENCH
+/* As expensive as Xen's ticket lock that nobody waits for. */
+static inline void emul_bench_lock(spinlock_t *l)
+{
+    while ( __atomic_fetch_add(&l->owner, 1, __ATOMIC_ACQUIRE) )
+        __atomic_fetch_sub(&l->owner, 1, __ATOMIC_RELAXED);
+}
+
+static inline void emul_bench_unlock(spinlock_t *l)
+{
+    __atomic_store_n(&l->owner, 0, __ATOMIC_RELEASE);
+}
+
+#define spin_lock(l)            emul_bench_lock(l)
+#define spin_unlock(l)          emul_bench_unlock(l)
+#endif
 
 #define spin_lock_irq(l)        spin_lock(l)
 #define spin_unlock_irq(l)      spin_unlock(l)
@@ -190,6 +220,12 @@ void emul_domain_destroy(struct domain *d);
  */
 void domain_destroy(struct domain *d);
 extern void (*emul_domain_destroy_hook)(struct domain *d);
+
+extern rcu_read_lock_t domlist_read_lock;
+extern struct domain *emul_domain_list;
+#define for_each_domain(d) \
+    for ( (d) = rcu_dereference(emul_domain_list); (d); \
+          (d) = rcu_dereference((d)->emul_next) )
 
 bool get_domain(struct domain *d);
 void get_knownalive_domain(struct domain *d);

@@ -12,7 +12,9 @@
  *   queue.comp_lock   one comp ring and table of borrowers
  *   queue.wait_lock   what waits for one queue
  *   space_lock        one grant space (look-ups need none: use counts)
- *   store_lock        line.c
+ *   segment_lock      one segment map
+ *   intern.lock       one tenant's index of interned lines
+ *   store_lock        line.c; arenas_lock likewise
  *
  * Of each kind at most one is held, and tx_lock and rx_lock only together by
  * queue_kill(): the sender's tx_lock is dropped before a receiver's rx_lock is

@@ -29,14 +29,19 @@ struct hicamp_domain *space_create(struct domain *d)
         return NULL;
 
     hd->chunks = xzalloc_array(struct space_entry *, SPACE_CHUNKS);
-    if ( !hd->chunks )
+    hd->arena = arena_get(0);
+    if ( !hd->chunks || !hd->arena )
     {
+        if ( hd->arena )
+            arena_put(hd->arena, false);
+        xfree(hd->chunks);
         xfree(hd);
         return NULL;
     }
 
     hd->d = d;
     spin_lock_init(&hd->space_lock);
+    spin_lock_init(&hd->segment_lock);
 
     return hd;
 }
@@ -50,6 +55,7 @@ void space_destroy(struct hicamp_domain *hd)
     for ( i = 0; i < hd->nr_chunks; i++ )
         xfree(hd->chunks[i]);
     xfree(hd->chunks);
+    arena_put(hd->arena, hd->left_arena);
     xfree(hd);
 }
 

@@ -7,8 +7,11 @@
 
 #ifdef __XEN__
 #include <xen/keyhandler.h>
+#include <xen/stop_machine.h>
+#include <xen/tasklet.h>
 #endif
 
+#include "check.h"
 #include "classify.h"
 #include "op.h"
 #include "port.h"
@@ -98,6 +101,73 @@ int stats_port_query(struct hicamp_query *op)
     return 0;
 }
 
+static void domain_describe(const struct domain *d,
+                            const struct hicamp_domain *hd,
+                            struct hicamp_domain_info *di)
+{
+    const struct arena *a = read_atomic(&hd->arena);
+
+    memset(di, 0, sizeof(*di));
+    di->domid = d->domain_id;
+    di->tenant = a->tenant;
+    di->quota = read_atomic(&a->quota);
+    di->used = arena_used(a);
+    di->peak = read_atomic(&a->peak);
+    di->refused = read_atomic(&a->refused);
+    di->interned = read_atomic(&a->intern.hits);
+    di->intern_misses = read_atomic(&a->intern.misses);
+    di->segments = read_atomic(&hd->nr_segments);
+    di->pages = atomic_read(&hd->pages);
+    di->runs = read_atomic(&hd->runs);
+    di->frames = read_atomic(&hd->frames);
+}
+
+/* The domain of the lowest id from *cursor on that hicamp knows. */
+static bool domain_next(uint64_t *cursor, struct hicamp_domain_info *di)
+{
+    const struct hicamp_domain *hd;
+    const struct domain *d;
+    bool found = false;
+
+    rcu_read_lock(&domlist_read_lock);
+
+    for_each_domain ( d )
+    {
+        hd = read_atomic(&d->hicamp);
+        if ( !hd || d->domain_id < *cursor ||
+             (found && d->domain_id > di->domid) )
+            continue;
+        domain_describe(d, hd, di);
+        found = true;
+    }
+
+    rcu_read_unlock(&domlist_read_lock);
+
+    *cursor = found ? di->domid + 1 : DOMID_FIRST_RESERVED;
+
+    return found;
+}
+
+int stats_domain_query(struct hicamp_query *op)
+{
+    struct hicamp_domain_info di;
+    uint32_t n = 0;
+
+    if ( op->pad || !op->nr || op->nr > HICAMP_QUERY_BATCH )
+        return -EINVAL;
+
+    while ( n < op->nr && domain_next(&op->cursor, &di) )
+    {
+        if ( hicamp_copy_out(op->entries + n * sizeof(di), &di, sizeof(di)) )
+            return -EFAULT;
+        n++;
+    }
+
+    op->nr = n;
+
+    return 0;
+}
+
 /* What the debug key and info both want: sums over all ports. */
 struct totals {
     uint64_t frames, upcalls;
@@ -162,6 +232,46 @@ int stats_info(struct hicamp_info *info)
 
 #ifdef __XEN__
 
+#ifndef NDEBUG
+
+/* While nobody else runs: the store and the maps stand still. */
+static int cf_check walk_store(void *arg)
+{
+    struct check *c = arg;
+    const struct domain *d;
+
+    for_each_domain ( d )
+        if ( d->hicamp )
+            check_segments(c, d->hicamp);
+    /* Packets under way hold segments too: these references are counted. */
+    check_walk(c, false);
+
+    return 0;
+}
+
+/* Only from idle can the machine be stopped. */
+static void cf_check check_store(void *unused)
+{
+    struct check *c = check_begin();
+    unsigned int errors;
+    uint64_t held;
+    int rc;
+
+    if ( !c )
+        return;
+
+    rc = stop_machine_run(walk_store, c, smp_processor_id());
+    errors = check_end(c, &held);
+    if ( rc )
+        printk("hicamp: store not checked (%d)\n", rc);
+    else
+        printk("hicamp: store checked: %u errors, %"PRIu64
+               " references of packets\n", errors, held);
+}
+static DECLARE_TASKLET(check_tasklet, check_store, NULL);
+
+#endif /* !NDEBUG */
+
 static void cf_check dump(unsigned char key)
 {
     static struct hicamp_port_info pi; /* keyhandlers run one at a time */
@@ -195,6 +305,10 @@ static void cf_check dump(unsigned char key)
     }
 
     rcu_read_unlock(&hicamp_rcu);
+
+#ifndef NDEBUG
+    tasklet_schedule(&check_tasklet);
+#endif
 }
 
 void __init stats_init(void)

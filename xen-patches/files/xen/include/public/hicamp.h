@@ -448,20 +448,24 @@ struct hicamp_space_op {
  *   WRITE     bytes from addr go to offset, inside the segment
  *   APPEND    bytes from addr are put behind its end
  *   PREPEND   bytes from addr are put before its beginning; what is there moves
- *             up.  Touches the first line and the path to it when bytes fits
- *             the room before the beginning, which a prepend makes in whole
- *             multiples of HICAMP_LINE_BYTES.
+ *             up.  Touches the lines of these bytes and the path to them: room
+ *             before the beginning is made by inner lines above the root, as
+ *             much as what is there spans, and is used up by further ones.
  *   SNAPSHOT  segment -> other: a new id for what segment holds now.  flags may
  *             add HICAMP_SEG_READ_ONLY.
- *   COMPARE   segment, other -> result: 1 if they hold the same bytes, else 0.
- *             Equal roots are equal at once; two segments that are interned are
- *             equal only then.
+ *   COMPARE   segment, other, offset -> result: 1 if they are as long, and
+ *             hold the same bytes from offset on, else 0.  Equal roots are
+ *             equal at once, and what both share is skipped.  (Interned
+ *             segments share nearly all that is equal, unless they grew by
+ *             prepending; that is no promise.)  When continued inside, offset
+ *             tells how far it got; what is written meanwhile may be compared
+ *             as it was or as it is.
  *   MAP       bytes at offset, multiples of 4096, of a segment created with
  *             HICAMP_SEG_MAPPABLE: writes one frame number (uint64_t) for each
  *             page to addr.  The frames belong to the caller, who maps them
  *             read-only; he sees the bytes as they are now, as in a snapshot.
  *             Not with a beginning that a prepend has moved off a multiple of
- *             4096.
+ *             4096.  All pages of zeros may be the same one.
  *   FREE      forget the id.  Lines that nothing else refers to go; a page that
  *             the caller still maps stays charged to him until he unmaps it.
  *   INFO      segment -> bytes, flags, result: levels of inner lines
@@ -477,10 +481,11 @@ struct hicamp_space_op {
  *                not what the operation demands; a field that it does not use
  *                is not zero
  *   -EACCES      WRITE, APPEND, PREPEND: the segment is read-only
+ *   -EBUSY       a line is referred to too often (more than a billion times)
  *   -E2BIG       bytes is more than HICAMP_SEG_IO_MAX (READ, WRITE, APPEND,
  *                PREPEND, MAP), or a segment would pass HICAMP_SEG_BYTES_MAX
  *   -ENOSPC      the domain has HICAMP_SEGMENTS_MAX segments
- *   -EDQUOT      the domain's quota of lines is used up
+ *   -ENOBUFS     the domain's quota of lines is used up
  *   -ENOMEM      Xen is short of memory
  */
 #define HICAMP_SEG_CREATE       1
@@ -498,9 +503,11 @@ struct hicamp_space_op {
 #define HICAMP_SEGMENTS_MAX     65536        /* of one domain */
 
 /*
- * INTERNED: equal lines of the tenant's interned segments are stored once.
- * Costs a hash for each line written.  MAPPABLE: data is kept in whole pages
- * (eight lines each), so that the caller can map them.
+ * INTERNED: equal lines of the tenant's interned segments are stored once, as
+ * far as they are found.  Costs a hash for each line written.  MAPPABLE: data
+ * is kept in whole pages (eight lines each), so that the caller can map them;
+ * not together with INTERNED, as a page is its owner's alone.  READ_ONLY: not for
+ * CREATE; it stays with all snapshots of a snapshot.
  */
 #define HICAMP_SEG_INTERNED     (1u << 0)
 #define HICAMP_SEG_MAPPABLE     (1u << 1)
@@ -534,7 +541,7 @@ struct hicamp_segment_batch {
  *
  *   -ESRCH       no such domain, or it is dying
  *   -ENOENT      the domain has no port
- *   -EBUSY       SET_TENANT: the domain has lines in use
+ *   -EBUSY       SET_TENANT: the domain has lines in use, or had segments
  *   -EINVAL      which, or quota above the host's lines_max
  *   -ENOMEM      Xen is short of memory
  */
