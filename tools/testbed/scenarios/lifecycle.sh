@@ -103,12 +103,6 @@ destroy_sender() {
     check "guest_c_floods_$round" wait_for 60 flooding "$_c"
     xl pause b || bail "cannot pause b"
     check "packets_wait_for_the_paused_$round" wait_for 60 waiting "$_b"
-    {
-        hicampctl port show "$_b"
-        hicampctl port show "$_c"
-        guest run c "ethtool -S eth0; tc -s qdisc show dev eth0
-            grep . /sys/class/net/eth0/queues/tx-0/byte_queue_limits/*"
-    } > "$OUT/log/paused-$round.txt" 2>&1
     check "paused_receiver_leaves_sender_other_paths_$round" \
         guest run -t 30 c ping -q -c 2 -W 10 10.0.0.1
     check "sender_is_destroyed_$round" guest destroy c
