@@ -196,6 +196,23 @@ void *emul_guest(unsigned long mfn)
     return guest_base + (mfn - EMUL_MFN_BASE) * PAGE_SIZE;
 }
 
+bool emul_guest_map(unsigned long mfn, bool writable)
+{
+    struct page_info *pg = mfn_to_page(_mfn(mfn));
+
+    if ( writable && !pg->emul_writable &&
+         !get_page_type(pg, PGT_writable_page) )
+        return false;
+    if ( !writable && pg->emul_writable )
+        put_page_type(pg);
+    pg->emul_writable = writable;
+    if ( mprotect(emul_guest(mfn), PAGE_SIZE,
+                  writable ? PROT_READ | PROT_WRITE : PROT_READ) )
+        abort();
+
+    return true;
+}
+
 bool get_page(struct page_info *pg, const struct domain *d)
 {
     unsigned long x = read_atomic(&pg->count_info), y;
@@ -234,6 +251,10 @@ void put_page(struct page_info *pg)
 int get_page_type(struct page_info *pg, unsigned long type)
 {
     unsigned long x = read_atomic(&pg->u.inuse.type_info), y, n;
+
+    ASSERT(type == PGT_writable_page || type == PGT_shared_page ||
+           type == PGT_l1_page_table || type == PGT_seg_desc_page);
+    ASSERT(read_atomic(&pg->count_info) & PGC_count_mask);
 
     do {
         y = x;
@@ -335,6 +356,11 @@ void emul_page_free(unsigned long mfn)
                                          __ATOMIC_SEQ_CST);
 
     ASSERT(y & PGC_allocated);
+    if ( pg->emul_writable )
+    {
+        pg->emul_writable = false;
+        put_page_type(pg);
+    }
     put_page(pg);
 }
 
