@@ -25,6 +25,7 @@ static void destroy_hook(struct domain *dying)
 
 void test_setup(void)
 {
+    CHECK_EQ(line_store_init(MB(1)), 0);
     emul_domain_destroy_hook = destroy_hook;
 }
 

@@ -48,8 +48,8 @@ struct cache {
 static DEFINE_PER_CPU(struct cache, line_cache);
 
 static DEFINE_SPINLOCK(arenas_lock);
-static struct arena *arenas[ARENAS_MAX];    /* from 1 on; W(arenas_lock), an
-                                             * entry stays once it is set */
+static struct arena *__read_mostly arenas;  /* [ARENAS_MAX], from 1 on */
+static unsigned int nr_arenas;              /* ever used, W(arenas_lock) */
 static unsigned int __read_mostly default_quota = UINT_MAX;
 
 int __init line_store_init(uint64_t bytes)
@@ -61,8 +61,15 @@ int __init line_store_init(uint64_t bytes)
 
     chunks_max = min(n, (uint64_t)CHUNKS_MAX);
     chunks = xzalloc_array(struct chunk, chunks_max);
+    arenas = xzalloc_array(struct arena, ARENAS_MAX);
 
-    return chunks ? 0 : -ENOMEM;
+    if ( chunks && arenas )
+        return 0;
+
+    XFREE(arenas);
+    XFREE(chunks);
+
+    return -ENOMEM;
 }
 
 static struct chunk *chunk_of(plid_t plid, unsigned int *idx)
@@ -197,13 +204,17 @@ void arena_default_quota(unsigned int lines)
 
 struct arena *arena_get(uint32_t tenant)
 {
-    struct arena *a, *found = NULL, *new = xzalloc(struct arena);
+    struct arena *a, *found = NULL;
     unsigned int i;
+
+    if ( !arenas )
+        return NULL;
 
     spin_lock(&arenas_lock);
 
-    for ( i = 1; i < ARENAS_MAX && (a = arenas[i]) != NULL; i++ )
+    for ( i = 1; i <= nr_arenas; i++ )
     {
+        a = &arenas[i];
         if ( tenant && a->users && a->tenant == tenant )
         {
             found = a;
@@ -213,12 +224,10 @@ struct arena *arena_get(uint32_t tenant)
             found = a;
     }
 
-    if ( !found && new && i < ARENAS_MAX )
+    if ( !found && nr_arenas < ARENAS_MAX - 1 )
     {
-        found = new;
-        new = NULL;
-        found->id = i;
-        arenas[i] = found;
+        found = &arenas[++nr_arenas];
+        found->id = nr_arenas;
     }
 
     if ( found && !found->users++ )
@@ -229,7 +238,6 @@ struct arena *arena_get(uint32_t tenant)
     }
 
     spin_unlock(&arenas_lock);
-    xfree(new);
 
     return found;
 }
@@ -275,6 +283,11 @@ bool line_charge(plid_t plid, struct arena *a, enum line_class class)
     m->arena = a->id;
 
     return true;
+}
+
+struct arena *arena_of(const struct line_meta *m)
+{
+    return &arenas[m->arena];
 }
 
 /* ---- Lines --------------------------------------------------------------- */
@@ -339,7 +352,7 @@ void line_free(plid_t plid)
 
     if ( m->arena )
     {
-        atomic_dec(&arenas[m->arena]->used);
+        atomic_dec(&arena_of(m)->used);
         m->arena = 0;
     }
 

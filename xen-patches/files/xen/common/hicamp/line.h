@@ -60,7 +60,8 @@ struct line_meta {
     struct use use;     /* packet: closed once its frames are taken back */
     atomic_t pending;   /* packet: outputs that have not delivered it yet */
     uint32_t port;      /* packet: id of the sender's port */
-    uint32_t mtu;       /* packet: MTU that its largest segment needs */
+    uint16_t mtu;       /* packet: MTU that its largest segment needs */
+    uint16_t state;     /* packet: where its payload is, see borrow.h */
 };
 
 #define LINE_NO_SLOT    0xffff
@@ -78,6 +79,10 @@ int line_store_init(uint64_t bytes);
 struct arena *arena_get(uint32_t tenant);
 /* One user less. */
 void arena_put(struct arena *a);
+
+/* Who pays for a line that is charged. */
+struct line_meta;
+struct arena *arena_of(const struct line_meta *m);
 
 /* Quota of arenas that are made from now on, in lines. */
 void arena_default_quota(unsigned int lines);

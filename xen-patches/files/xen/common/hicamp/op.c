@@ -19,6 +19,7 @@
 #include "classify.h"
 #include "flow.h"
 #include "op.h"
+#include "param.h"
 #include "port.h"
 #include "stats.h"
 #include "switch.h"
@@ -178,6 +179,7 @@ union arg {
     struct hicamp_port_set set;
     struct hicamp_query query;
     struct hicamp_flow_batch flows;
+    struct hicamp_param param;
 };
 
 static const struct {
@@ -203,6 +205,8 @@ static const struct {
     CMD(flow_dump, query, ADMIN),
     CMD(flow_stats, query, ADMIN),
     [HICAMP_OP_flow_flush] = { 0, ADMIN, true },
+    CMD(param_get, param, ADMIN),
+    CMD(param_set, param, ADMIN),
     [HICAMP_OP_fabric_attach] = { 0, ADMIN, true },
     [HICAMP_OP_fabric_detach] = { 0, ADMIN, true },
 #undef CMD
@@ -266,6 +270,10 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return hicamp_flow_stats(&a->query);
     case HICAMP_OP_flow_flush:
         return value ? -EINVAL : hicamp_flow_flush();
+    case HICAMP_OP_param_get:
+        return param_get(&a->param);
+    case HICAMP_OP_param_set:
+        return param_set(&a->param);
     case HICAMP_OP_fabric_attach:
     case HICAMP_OP_fabric_detach:
         return -EOPNOTSUPP; /* HICAMP_FEAT_FABRIC is not offered */
