@@ -271,7 +271,7 @@ void guest_quota(struct guest *g, unsigned int lines)
 
 unsigned int guest_lines(const struct guest *g)
 {
-    return atomic_read(&g->d->hicamp->arena->used);
+    return arena_used(g->d->hicamp->arena);
 }
 
 unsigned int domain_kill_hicamp(struct domain *d)

@@ -858,6 +858,7 @@ TEST(no_receiver_sees_what_was_written_after_a_revoke)
     three_guests();
     lend(a, 0);
     CHECK_EQ(guest_revoke(a, lent.ref), 0);
+    guest_quota(b, 8192);
     emul_run(2, lend_and_scribble, NULL);
     for ( fetch(b); guest_get(b); fetch(b) )
         intact++;

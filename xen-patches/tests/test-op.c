@@ -36,6 +36,8 @@ static union {
     struct hicamp_space_op space;
     struct hicamp_flow_batch flows;
     struct hicamp_param param;
+    struct hicamp_domain_set domain;
+    struct hicamp_segment_batch segments;
     uint8_t bytes[512];
 } arg;
 
@@ -49,8 +51,9 @@ static long call(struct domain *d, unsigned int cmd)
        arg.field = (typeof(arg.field)){ __VA_ARGS__ }; \
        call(d, HICAMP_OP_##op); })
 
-static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 32, 33, 34,
-                                    35, 36, 37, 38, 39, 42, 43, 48, 49 };
+static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
+                                    34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+                                    48, 49 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -124,9 +127,9 @@ TEST(each_command_is_for_who_may_issue_it)
 {
     enum { ALL, ADMIN, CONTROL };
     static const uint8_t who[] = { ALL, ADMIN, CONTROL, ALL, ALL, ALL, ALL,
-                                   ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
+                                   ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
                                    ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN };
+                                   ADMIN, ADMIN, ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 
@@ -217,7 +220,7 @@ TEST(the_handshake_tells_versions_and_limits)
     d = emul_domain_create(9);
     CHECK_EQ(CALL(d, version, version, .version = HICAMP_ABI_VERSION), 0);
     CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME |
-                                   HICAMP_FEAT_SEALED);
+                                   HICAMP_FEAT_SEGMENT | HICAMP_FEAT_SEALED);
     CHECK_EQ(arg.version.max_queues, 1);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);
@@ -346,7 +349,7 @@ TEST(parameters_keep_their_ranges)
     static const struct { uint32_t param; uint64_t first, min, max; } t[] = {
         { HICAMP_PARAM_BORROW_AGE_US, 1000, 100, 1000000 },
         { HICAMP_PARAM_BORROW_PAIR, 64, 0, 256 },
-        { HICAMP_PARAM_QUOTA, 2048, 1, 2048 },  /* mem=1M */
+        { HICAMP_PARAM_QUOTA, 512, 1, 2048 },   /* mem=1M */
     };
     unsigned int i, j;
 

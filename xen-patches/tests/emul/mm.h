@@ -129,7 +129,8 @@ mfn_t page_to_mfn(const struct page_info *pg);
                                     PGC_xen_heap))
 #define is_xen_heap_mfn(m)      (mfn_valid(m) && \
                                  is_xen_heap_page(mfn_to_page(m)))
-#define is_special_page(pg)     is_xen_heap_page(pg)
+#define is_special_page(pg)     (is_xen_heap_page(pg) || \
+                                 (read_atomic(&(pg)->count_info) & PGC_extra))
 
 /*
  * References as in Xen: get_* answer whether they could; put_* abort on none.
@@ -143,6 +144,18 @@ void put_page_type(struct page_info *pg);
 int __must_check get_page_and_type(struct page_info *pg, struct domain *d,
                                    unsigned long type);
 void put_page_and_type(struct page_info *pg);
+/* Drops the owner's reference, if it is still there; another one is held. */
+void put_page_alloc_ref(struct page_info *pg);
+
+/*
+ * A page of d with only the owner's reference, PGC_extra with
+ * MEMF_no_refcount; its bytes are arbitrary.  NULL: no memory (an allocation
+ * as emul_fail_alloc() counts them), or d is dying.
+ */
+struct page_info *alloc_domheap_page(struct domain *d, unsigned int memflags);
+/* Nobody refers to it any more; the page may be handed out again. */
+void free_domheap_page(struct page_info *pg);
+
 struct page_info *get_page_from_mfn(mfn_t mfn, struct domain *d);
 
 typedef enum { p2m_ram_rw, p2m_invalid } p2m_type_t;
@@ -207,8 +220,9 @@ void paging_mark_dirty(struct domain *d, mfn_t mfn);
 /*
  * Guest addresses are the test's own.  Addresses below one page fault, and the
  * copy that emul_fail_copy() names (1: the next; 0: none) does.  mm.c has
- * hicamp_copy_in() and _out() for suites without op.c.
+ * hicamp_copy_in() and the like for suites without op.c.
  */
+int emul_clear(void *to, const void *guest, size_t bytes);
 int emul_copy(void *to, const void *from, const void *guest, size_t bytes);
 void emul_fail_copy(unsigned int nth);
 /* Copies since emul_fail_copy() was last called. */

@@ -45,6 +45,22 @@ unsigned int emul_check_cpu(unsigned int cpu)
     return cpu;
 }
 
+static struct notifier_block *cpu_notifiers;
+
+void register_cpu_notifier(struct notifier_block *nfb)
+{
+    nfb->next = cpu_notifiers;
+    cpu_notifiers = nfb;
+}
+
+void emul_cpu_down(unsigned int cpu)
+{
+    struct notifier_block *nfb;
+
+    for ( nfb = cpu_notifiers; nfb; nfb = nfb->next )
+        nfb->notifier_call(nfb, CPU_DEAD, (void *)(uintptr_t)cpu);
+}
+
 void emul_cpu_relax(void)
 {
     sched_yield();
@@ -292,8 +308,8 @@ void rcu_barrier(void)
 
 /* ---- Domains ------------------------------------------------------------- */
 
-static struct domain *domain_list;
-static DEFINE_RCU_READ_LOCK(domlist_read_lock);
+struct domain *emul_domain_list;
+rcu_read_lock_t domlist_read_lock;
 static pthread_mutex_t domain_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void emul_set_current(struct domain *d)
@@ -316,8 +332,8 @@ struct domain *emul_domain_create(domid_t id)
     atomic_set(&d->refcnt, 1);
 
     pthread_mutex_lock(&domain_mutex);
-    d->emul_next = domain_list;
-    rcu_assign_pointer(domain_list, d);
+    d->emul_next = emul_domain_list;
+    rcu_assign_pointer(emul_domain_list, d);
     pthread_mutex_unlock(&domain_mutex);
 
     return d;
@@ -353,7 +369,7 @@ void domain_destroy(struct domain *d)
         return;
 
     pthread_mutex_lock(&domain_mutex);
-    for ( link = &domain_list; *link && *link != d; )
+    for ( link = &emul_domain_list; *link && *link != d; )
         link = &(*link)->emul_next;
     ASSERT(*link);
     rcu_assign_pointer(*link, d->emul_next);
@@ -386,7 +402,7 @@ static struct domain *domain_find(domid_t id)
 {
     struct domain *d;
 
-    for ( d = rcu_dereference(domain_list); d;
+    for ( d = rcu_dereference(emul_domain_list); d;
           d = rcu_dereference(d->emul_next) )
         if ( d->domain_id == id )
             break;
@@ -646,7 +662,7 @@ void emul_check_sched(void)
     rcu_barrier();
     if ( timers_live )
         emul_abort("timer left that is not killed", "", __FILE__, __LINE__);
-    if ( domain_list )
+    if ( emul_domain_list )
         emul_abort("domain left, or a reference to it", "", __FILE__,
                    __LINE__);
 }

@@ -54,6 +54,19 @@ void emul_run(unsigned int nr, void (*fn)(void *arg, unsigned int cpu),
 
 unsigned int emul_check_cpu(unsigned int cpu);
 
+struct notifier_block {
+    int (*notifier_call)(struct notifier_block *nfb, unsigned long action,
+                         void *hcpu);
+    struct notifier_block *next;
+};
+
+#define CPU_DEAD                8
+#define NOTIFY_DONE             0
+
+void register_cpu_notifier(struct notifier_block *nfb);
+/* The CPU goes down; its thread does not run any more. */
+void emul_cpu_down(unsigned int cpu);
+
 #define in_irq()                false
 #define local_irq_is_enabled()  true
 #define local_irq_disable()     barrier()
@@ -190,6 +203,12 @@ void emul_domain_destroy(struct domain *d);
  */
 void domain_destroy(struct domain *d);
 extern void (*emul_domain_destroy_hook)(struct domain *d);
+
+extern rcu_read_lock_t domlist_read_lock;
+extern struct domain *emul_domain_list;
+#define for_each_domain(d) \
+    for ( (d) = rcu_dereference(emul_domain_list); (d); \
+          (d) = rcu_dereference((d)->emul_next) )
 
 bool get_domain(struct domain *d);
 void get_knownalive_domain(struct domain *d);

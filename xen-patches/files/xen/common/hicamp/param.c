@@ -9,11 +9,8 @@
 #include "line.h"
 #include "param.h"
 
-/* What has been set; 0: nothing yet, a tenant may use the whole store. */
-static unsigned int quota;
-
 struct range {
-    unsigned int *value;
+    unsigned int *value;        /* NULL: the default quota, of line.c */
     uint64_t min, max;
 };
 
@@ -33,7 +30,7 @@ static int range_of(uint32_t param, struct range *r)
 
     case HICAMP_PARAM_QUOTA:
         line_store_use(&lines);
-        *r = (struct range){ &quota, 1, lines.max };
+        *r = (struct range){ NULL, 1, lines.max };
         return 0;
     }
 
@@ -46,8 +43,7 @@ int param_get(struct hicamp_param *op)
     int rc = op->pad || op->value ? -EINVAL : range_of(op->param, &r);
 
     if ( !rc )
-        op->value = read_atomic(r.value) ?:
-                    (op->param == HICAMP_PARAM_QUOTA ? r.max : 0);
+        op->value = r.value ? read_atomic(r.value) : arena_default_quota_get();
 
     return rc;
 }
@@ -62,8 +58,9 @@ int param_set(const struct hicamp_param *op)
     if ( op->value < r.min || op->value > r.max )
         return -EINVAL;
 
-    write_atomic(r.value, op->value);
-    if ( op->param == HICAMP_PARAM_QUOTA )
+    if ( r.value )
+        write_atomic(r.value, op->value);
+    else
         arena_default_quota(op->value);
 
     return 0;

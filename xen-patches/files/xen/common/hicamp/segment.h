@@ -40,7 +40,7 @@ int segment_hold(struct hicamp_domain *hd, uint32_t id, uint64_t offset,
 void segment_release(struct hicamp_domain *hd, plid_t root);
 
 /*
- * Reads what is held in order, piece by piece, without copying:
+ * What is held is read with a cursor, see tree.h, without a lock:
  *
  *     struct segment_cursor c;
  *     const void *data;
@@ -50,23 +50,11 @@ void segment_release(struct hicamp_domain *hd, plid_t root);
  *     while ( (len = segment_next(&c, &data)) != 0 )
  *         ...                         data is NULL where all bytes are zero
  *     segment_cursor_done(&c);        also to leave early
- *
- * A piece is valid until the next call.  Takes no lock, does not sleep; the
- * cursor belongs to one CPU, and maps at most one page at a time.
  */
-struct segment_cursor {
-    uint64_t at;            /* next byte */
-    uint64_t left;          /* bytes */
-    plid_t root;
-    plid_t inner;           /* lowest inner line on the way to at, or none */
-    uint64_t inner_at;      /* its first byte */
-    void *mapped;           /* a page line's page */
-};
-
-void segment_cursor_init(struct segment_cursor *c, plid_t root, uint64_t at,
-                         uint64_t bytes);
-unsigned int segment_next(struct segment_cursor *c, const void **data);
-void segment_cursor_done(struct segment_cursor *c);
+#define segment_cursor          tree_cursor
+#define segment_cursor_init     tree_cursor_init
+#define segment_next            tree_next
+#define segment_cursor_done     tree_cursor_done
 
 /* ---- Operations ---------------------------------------------------------- */
 
@@ -78,5 +66,21 @@ int segment_op(struct domain *d, struct hicamp_segment_batch *op);
  * again.
  */
 int segment_teardown(struct hicamp_domain *hd);
+
+/*
+ * Charge hd's lines to a from now on: *old is where they were charged, which
+ * lookers-on may still have seen.  -EBUSY: hd has lines in use; -ESRCH: it is
+ * dying.
+ */
+int segment_set_arena(struct hicamp_domain *hd, struct arena *a,
+                      struct arena **old);
+
+/*
+ * For check.c: the root of the next segment from *cursor on, false at the end;
+ * lines that the map is charged as.
+ */
+bool segment_next_root(const struct hicamp_domain *hd, uint64_t *cursor,
+                       plid_t *root);
+unsigned int segment_map_lines(const struct hicamp_domain *hd);
 
 #endif /* HICAMP_SEGMENT_H */

@@ -45,7 +45,7 @@ struct hicamp_domain *space_create(struct domain *d)
     if ( !hd->chunks || !hd->arena )
     {
         if ( hd->arena )
-            arena_put(hd->arena);
+            arena_put(hd->arena, false);
         xfree(hd->chunks);
         xfree(hd);
         return NULL;
@@ -53,6 +53,7 @@ struct hicamp_domain *space_create(struct domain *d)
 
     hd->d = d;
     spin_lock_init(&hd->space_lock);
+    spin_lock_init(&hd->segment_lock);
 
     return hd;
 }
@@ -66,7 +67,7 @@ void space_destroy(struct hicamp_domain *hd)
     for ( i = 0; i < hd->nr_chunks; i++ )
         xfree(hd->chunks[i]);
     xfree(hd->chunks);
-    arena_put(hd->arena);
+    arena_put(hd->arena, hd->left_arena);
     xfree(hd);
 }
 

@@ -7,7 +7,7 @@
 #ifndef HICAMP_SPACE_H
 #define HICAMP_SPACE_H
 
-#include "line.h"
+#include "tree.h"
 
 #define SPACE_CHUNK_RUNS    (PAGE_SIZE / sizeof(struct space_entry))
 #define SPACE_CHUNKS        (HICAMP_RUNS_MAX / SPACE_CHUNK_RUNS)
@@ -46,6 +46,19 @@ struct hicamp_domain {
     unsigned int runs, frames;      /* issued now, W(space_lock) */
     uint64_t issued, revoked;       /* ever, W(space_lock) */
     unsigned int torn_down;         /* entries that teardown has done */
+
+    /* segment.c: the segment map, R/W(segment_lock) */
+    spinlock_t segment_lock;
+    struct segment **segment_chunks;    /* NULL: none yet */
+    unsigned int nr_segment_chunks;
+    uint32_t segment_free;          /* list of free entries, index + 1 */
+    unsigned int nr_segments;
+    atomic_t pages;                 /* of page lines, also of what is dead */
+    unsigned int segments_torn_down;
+    bool left_arena, last_of_tenant;    /* R/W(teardown) */
+    plid_t zero_page;               /* what is mapped where all is zero */
+    struct tree_dead dead;          /* to be dismantled */
+    struct tree_dead linger;        /* pages that the guest still maps */
 };
 
 /*
