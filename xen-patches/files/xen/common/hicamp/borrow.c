@@ -210,13 +210,13 @@ static void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
 /* ---- Life of a packet ---------------------------------------------------- */
 
 unsigned int payload_put(struct hicamp_domain *hd, plid_t plid,
-                         unsigned int nr)
+                         struct packet *pkt, unsigned int nr)
 {
     unsigned int i, j, frames, total = 0;
 
     for ( i = 0; i < nr; i++ )
     {
-        const struct hicamp_extent *e = packet_extent(plid, i);
+        const struct hicamp_extent *e = packet_extent(plid, pkt, i);
 
         switch ( e->type )
         {
@@ -251,10 +251,8 @@ static void copy_free(plid_t index)
     line_put(index);
 }
 
-void packet_put(plid_t plid)
+static void put(plid_t plid, const struct line_meta *m)
 {
-    const struct line_meta *m = line_meta(plid);
-
     if ( !line_put_test(plid) )
         return;
 
@@ -268,6 +266,11 @@ void packet_put(plid_t plid)
     line_free(plid);
 }
 
+void packet_put(plid_t plid)
+{
+    put(plid, line_meta(plid));
+}
+
 bool packet_output(plid_t plid)
 {
     if ( !line_get(plid) )
@@ -279,10 +282,9 @@ bool packet_output(plid_t plid)
 }
 
 /* The last output of a packet that borrows is through. */
-static void packet_return(plid_t plid)
+static void packet_return(plid_t plid, const struct line_meta *m)
 {
-    const struct line_meta *m = line_meta(plid);
-    const struct packet *pkt = line_data(plid);
+    struct packet *pkt = line_data(plid);
     struct port *port = port_by_id(m->port);
     struct queue *q = port ? port_queue(port, m->queue) : NULL;
 
@@ -293,20 +295,25 @@ static void packet_return(plid_t plid)
     spin_lock(&q->comp_lock);
     if ( borrow_leave(q, plid) )
     {
-        borrow_end(q, plid, payload_put(port->hd, plid, pkt->hdr.nr_extents),
+        borrow_end(q, plid,
+                   payload_put(port->hd, plid, pkt, pkt->hdr.nr_extents),
                    HICAMP_COMP_OK);
         line_put(plid); /* not the last: our caller has one */
     }
     spin_unlock(&q->comp_lock);
 }
 
+static void done(plid_t plid, struct line_meta *m)
+{
+    if ( atomic_dec_and_test(&m->pending) && packet_borrows(m) )
+        packet_return(plid, m);
+
+    put(plid, m);
+}
+
 void packet_done(plid_t plid)
 {
-    if ( atomic_dec_and_test(&line_meta(plid)->pending) &&
-         packet_borrows(plid) )
-        packet_return(plid);
-
-    packet_put(plid);
+    done(plid, line_meta(plid));
 }
 
 void packet_release(plid_t plid)
@@ -317,7 +324,7 @@ void packet_release(plid_t plid)
     if ( likely(m->state == PAYLOAD_IN_HAND) )
         write_atomic(&m->state, PAYLOAD_BORROWED);
 
-    packet_done(plid);
+    done(plid, m);
 }
 
 const plid_t *packet_lines(plid_t plid)
@@ -392,7 +399,7 @@ static bool copy_write(void *copy, const void *src, uint32_t bytes)
 }
 
 /* Copy a packet's payload, which is closed to readers but not given back. */
-static void copy_payload(plid_t index, plid_t plid, const struct packet *pkt)
+static void copy_payload(plid_t index, plid_t plid, struct packet *pkt)
 {
     struct copy c = { .plids = line_data(index) };
 
@@ -408,7 +415,7 @@ static void give_back(struct queue *q, plid_t plid, plid_t copy,
                       unsigned int why)
 {
     struct line_meta *m = line_meta(plid);
-    const struct packet *pkt = line_data(plid);
+    struct packet *pkt = line_data(plid);
     unsigned int frames;
     bool torn;
 
@@ -417,7 +424,7 @@ static void give_back(struct queue *q, plid_t plid, plid_t copy,
 
     if ( copy != PLID_NONE )
         copy_payload(copy, plid, pkt);
-    frames = payload_put(q->port->hd, plid, pkt->hdr.nr_extents);
+    frames = payload_put(q->port->hd, plid, pkt, pkt->hdr.nr_extents);
 
     /* The second line of extents has done its duty. */
     if ( m->link != PLID_NONE )
@@ -479,12 +486,12 @@ bool packet_copy(struct queue *q, plid_t plid, struct arena *payer,
 /* Does the packet borrow from a run that is closed? */
 static bool borrows_closed(const struct hicamp_domain *hd, plid_t plid)
 {
-    const struct packet *pkt = line_data(plid);
+    struct packet *pkt = line_data(plid);
     unsigned int i;
 
     for ( i = 0; i < pkt->hdr.nr_extents; i++ )
     {
-        const struct hicamp_extent *e = packet_extent(plid, i);
+        const struct hicamp_extent *e = packet_extent(plid, pkt, i);
 
         if ( e->type == HICAMP_EXT_REF && space_is_closed(hd, extent_run(e)) )
             return true;

@@ -49,7 +49,7 @@ bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr);
 
 /* Give back what the first nr extents of a packet of hd hold; frames of it. */
 unsigned int payload_put(struct hicamp_domain *hd, plid_t plid,
-                         unsigned int nr);
+                         struct packet *pkt, unsigned int nr);
 
 /* Drop a reference to a packet; what it borrowed has been given back. */
 void packet_put(plid_t plid);
@@ -73,10 +73,8 @@ void packet_done(plid_t plid);
 void packet_release(plid_t plid);
 
 /* Does the packet still borrow?  A hint, but for who has it in hand. */
-static inline bool packet_borrows(plid_t plid)
+static inline bool packet_borrows(const struct line_meta *m)
 {
-    const struct line_meta *m = line_meta(plid);
-
     return m->slot != LINE_NO_SLOT &&
            read_atomic(&m->state) <= PAYLOAD_BORROWED;
 }
@@ -142,7 +140,7 @@ static always_inline bool payload_read_segment(const struct hicamp_extent *e,
  * The caller has a use of it, or has taken it out of the table.  False: write
  * had enough.  In line, so that write is too: this is where the bytes move.
  */
-static always_inline bool payload_read(plid_t plid, const struct packet *pkt,
+static always_inline bool payload_read(plid_t plid, struct packet *pkt,
                                        payload_write_t *write, void *to)
 {
     unsigned int i;
@@ -150,7 +148,7 @@ static always_inline bool payload_read(plid_t plid, const struct packet *pkt,
 
     for ( i = 0; more && i < pkt->hdr.nr_extents; i++ )
     {
-        const struct hicamp_extent *e = packet_extent(plid, i);
+        const struct hicamp_extent *e = packet_extent(plid, pkt, i);
 
         more = likely(e->type != HICAMP_EXT_SEGMENT)
                ? payload_read_frames(e, write, to)

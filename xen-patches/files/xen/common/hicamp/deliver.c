@@ -40,35 +40,36 @@ struct sink {
 
 /* ---- Waiting ------------------------------------------------------------- */
 
-static bool charge_line(const struct queue *q, plid_t plid)
+static bool charge_line(const struct queue *q, plid_t plid,
+                        const struct line_meta *m)
 {
-    return line_meta(plid)->arena ||
-           line_charge(plid, q->port->hd->arena, LINE_RX);
+    return m->arena || line_charge(plid, q->port->hd->arena, LINE_RX);
 }
 
 /* The lines of a packet in hand are q's to pay for, unless somebody does. */
-static bool charge(const struct queue *q, plid_t plid)
+static bool charge(const struct queue *q, plid_t plid,
+                   const struct line_meta *m)
 {
-    plid_t more = line_meta(plid)->link;
-
-    return charge_line(q, plid) &&
-           (likely(more == PLID_NONE) || charge_line(q, more));
+    return charge_line(q, plid, m) &&
+           (likely(m->link == PLID_NONE) ||
+            charge_line(q, m->link, line_meta(m->link)));
 }
 
 /* May the packet wait for q?  False: counted, or *gone.  wait_lock is held. */
-static bool admit(struct queue *q, plid_t plid, bool *gone)
+static bool admit(struct queue *q, plid_t plid, const struct line_meta *m,
+                  bool *gone)
 {
     *gone = q->wait_closed;
 
     if ( *gone )
         return false;
 
-    if ( unlikely(line_meta(plid)->mtu > read_atomic(&q->port->mtu)) )
+    if ( unlikely(m->mtu > read_atomic(&q->port->mtu)) )
         count(q, CNT(drop_mtu));
     else if ( unlikely(q->wait_tail - read_atomic(&q->wait_head) >=
                        WAIT_SLOTS) )
         count(q, CNT(drop_queue));
-    else if ( unlikely(!charge(q, plid)) )
+    else if ( unlikely(!charge(q, plid, m)) )
         count(q, CNT(drop_quota));
     else
         return true;
@@ -93,7 +94,8 @@ static unsigned int must_copy(const struct queue *q, const struct queue *from,
 bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
                      bool *gone)
 {
-    uint16_t pair = packet_borrows(plid) ? PORT_INDEX(from->port->id) : 0;
+    const struct line_meta *m = line_meta(plid);
+    uint16_t pair = packet_borrows(m) ? PORT_INDEX(from->port->id) : 0;
     unsigned int why = HICAMP_NR_COUNTERS;
     struct waiting *w;
     bool done;
@@ -103,7 +105,7 @@ bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
 
     spin_lock(&q->wait_lock);
 
-    done = admit(q, plid, gone);
+    done = admit(q, plid, m, gone);
     if ( unlikely(why != HICAMP_NR_COUNTERS) && done )
     {
         spin_unlock(&q->wait_lock);
@@ -113,7 +115,7 @@ bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
         if ( !done )
             count(q, CNT(drop_quota));
         else
-            done = admit(q, plid, gone);
+            done = admit(q, plid, m, gone);
         pair = 0;
     }
 
@@ -273,7 +275,7 @@ static enum outcome copy_lines(struct sink *s, plid_t plid,
 }
 
 static enum outcome copy_payload(struct sink *s, plid_t plid,
-                                 const struct packet *pkt)
+                                 struct packet *pkt)
 {
     enum outcome rc;
 
@@ -329,7 +331,7 @@ static void put_slots(struct queue *q, const struct packet *pkt,
 
 static enum outcome deliver_packet(struct queue *q, plid_t plid)
 {
-    const struct packet *pkt = line_data(plid);
+    struct packet *pkt = line_data(plid);
     struct sink s;
     enum outcome rc;
     int room, avail;

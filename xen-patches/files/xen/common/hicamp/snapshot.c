@@ -33,24 +33,6 @@ union first_slot {
     struct hicamp_pkt hdr;
 };
 
-static struct hicamp_extent *extent_at(plid_t plid, struct packet *pkt,
-                                       unsigned int i)
-{
-    struct hicamp_extent *more;
-
-    if ( likely(i < ROOT_EXTENTS) )
-        return &pkt->ext[i];
-
-    more = line_data(line_meta(plid)->link);
-
-    return &more[i - ROOT_EXTENTS];
-}
-
-const struct hicamp_extent *packet_extent(plid_t plid, unsigned int i)
-{
-    return extent_at(plid, line_data(plid), i);
-}
-
 /* Copy the extents out of the ring and add up their lengths. */
 static bool extents_read(struct queue *q, uint32_t index, plid_t plid,
                          struct packet *pkt)
@@ -69,7 +51,7 @@ static bool extents_read(struct queue *q, uint32_t index, plid_t plid,
 
     for ( i = 0; i < nr; i++ )
     {
-        struct hicamp_extent *e = extent_at(plid, pkt, i);
+        struct hicamp_extent *e = packet_extent(plid, pkt, i);
         const struct hicamp_slot *s = slot_at(q->tx, q->tx_size,
                                               index + i / 4);
 
@@ -168,7 +150,7 @@ static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
 
     for ( i = 0; i < pkt->hdr.nr_extents; i++ )
     {
-        struct hicamp_extent *e = extent_at(plid, pkt, i);
+        struct hicamp_extent *e = packet_extent(plid, pkt, i);
 
         switch ( e->len ? e->type : HICAMP_EXT_FILL )
         {
@@ -191,7 +173,7 @@ static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
 
         if ( unlikely(!done) )
         {
-            payload_put(hd, plid, i);
+            payload_put(hd, plid, pkt, i);
             break;
         }
     }
@@ -348,7 +330,7 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
 
         if ( unlikely(!borrow_enter(q, *plid, h.frames, h.refs)) )
         {
-            payload_put(q->port->hd, *plid, pkt->hdr.nr_extents);
+            payload_put(q->port->hd, *plid, pkt, pkt->hdr.nr_extents);
             packet_put(*plid);
             return -1;
         }

@@ -60,7 +60,19 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
                   struct hicamp_flow_key *key);
 
 /* Extent i < hdr.nr_extents of a packet that has not been taken back. */
-const struct hicamp_extent *packet_extent(plid_t plid, unsigned int i);
+static inline struct hicamp_extent *packet_extent(plid_t plid,
+                                                  struct packet *pkt,
+                                                  unsigned int i)
+{
+    struct hicamp_extent *more;
+
+    if ( likely(i < ROOT_EXTENTS) )
+        return &pkt->ext[i];
+
+    more = line_data(line_meta(plid)->link);
+
+    return &more[i - ROOT_EXTENTS];
+}
 
 static inline uint32_t packet_payload(const struct packet *pkt)
 {
