@@ -654,7 +654,7 @@ static int seg_compare(struct hicamp_domain *hd, struct hicamp_segment_op *op)
 }
 
 /* The page that stands for all pages of zeros. */
-static int zero_page(struct hicamp_domain *hd, mfn_t *mfn)
+static int zero_mfn(struct hicamp_domain *hd, mfn_t *mfn)
 {
     struct tree_dead dead = {};
     plid_t plid = PLID_NONE;
@@ -710,12 +710,12 @@ static int seg_map(struct hicamp_domain *hd, const struct hicamp_segment_op *op)
           at += PAGE_SIZE )
     {
         plid_t plid = tree_find(s.root, s.start + at, TREE_PAGE_SHIFT, NULL);
-        mfn_t mfn;
+        mfn_t mfn = INVALID_MFN;
 
         if ( plid != PLID_NONE )
             mfn = page_mfn(plid);
         else
-            rc = zero_page(hd, &mfn);
+            rc = zero_mfn(hd, &mfn);
         if ( rc )
             break;
 
