@@ -469,6 +469,14 @@ TEST(what_one_sender_has_waiting_for_one_receiver_is_copied_beyond_the_bound)
     CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 5);
 
     /* Who has been served may lend again. */
+    for ( i = 0; i < 12; i++ )
+    {
+        send(a, &p[i]);
+        expect_before(b, &p[i], i * 1000);
+        fetch(b);
+    }
+    CHECK_EQ(COUNT(a, copied_pair), 7);
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 12);
     guest_starve(b);
     for ( i = 0; i < 6; i++ )
         send(a, &p[i]);
@@ -938,6 +946,59 @@ TEST(only_what_is_in_a_segment_of_the_sender_is_sent)
 /* ---- Several CPUs -------------------------------------------------------- */
 
 #define ROUNDS          300
+
+static bool copying, revoked;
+
+/* CPU 1 is in the middle of a copy: for a while, nothing is taken back. */
+static void in_the_copy(void)
+{
+    unsigned int i;
+
+    if ( emul_cpu != 1 || read_atomic(&copying) )
+        return;
+    write_atomic(&copying, true);
+    for ( i = 0; i < 5000; i++ )
+    {
+        CHECK(!read_atomic(&revoked));
+        cpu_relax();
+    }
+}
+
+static void revoke_meets_copy(void *arg, unsigned int cpu)
+{
+    if ( cpu )
+    {
+        fetch(b);
+        return;
+    }
+    while ( !read_atomic(&copying) )
+        cpu_relax();
+    CHECK_EQ(guest_revoke(a, lent.ref), 0);
+    write_atomic(&revoked, true);
+    scribble();
+}
+
+TEST(a_revoke_waits_for_the_copy_under_way_and_leaves_one_to_the_next)
+{
+    struct pkt p;
+
+    three_guests();
+    guest_starve(b);
+    guest_starve(c);
+    lend(a, 0);
+    p = lent_pkt(a, 2, 100, 30000, true, 1);
+    send(a, &p);
+    b->d->emul_log_dirty = true;
+    emul_dirty_hook = in_the_copy;
+    emul_run(2, revoke_meets_copy, NULL);
+    emul_dirty_hook = NULL;
+    expect_before(b, &p, 100);
+    fetch(c);
+    expect_before(c, &p, 100);
+    completed(1, HICAMP_COMP_OK);
+    CHECK_EQ(COUNT(a, copied_revoke), 1);
+    all_gone(a);
+}
 
 static bool stop;
 static unsigned int intact;

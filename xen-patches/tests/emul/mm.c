@@ -551,8 +551,12 @@ void vunmap(const void *va)
     free(m);
 }
 
+void (*emul_dirty_hook)(void);
+
 void paging_mark_dirty(struct domain *d, mfn_t mfn)
 {
+    if ( emul_dirty_hook )
+        emul_dirty_hook();
     ASSERT(page_get_owner(mfn_to_page(mfn)) == d);
     __atomic_fetch_add(&mfn_to_page(mfn)->emul_dirtied, 1, __ATOMIC_SEQ_CST);
 }

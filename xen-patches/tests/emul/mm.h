@@ -214,6 +214,8 @@ void vunmap(const void *va);
 #define paging_mode_log_dirty(d) ((d)->emul_log_dirty)
 #define paging_mode_translate(d) false
 void paging_mark_dirty(struct domain *d, mfn_t mfn);
+/* What happens elsewhere while a page is marked dirty.  NULL: nothing. */
+extern void (*emul_dirty_hook)(void);
 
 /* ---- Copies from and to the caller --------------------------------------- */
 
