@@ -82,7 +82,7 @@ static void drain(const struct pkt *p)
     CHECK_EQ(seen, !!p);
 }
 
-/* group 1: to b; 2: to b and x; x may hold what has no payload only. */
+/* group 1: to b; 2: to b and x, which holds a's payload no longer than 2 ms. */
 static void exchange(unsigned int group, unsigned int len)
 {
     struct hicamp_comp c;
@@ -90,16 +90,38 @@ static void exchange(unsigned int group, unsigned int len)
 
     memcpy(p.inl + 14, &serial, sizeof(serial));
     serial++;
-    if ( len && group == 1 )
+    if ( len )
         pkt_extent(&p, a, len % 5000, len, len % 2);
     CHECK(guest_put(a, &p));
     CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
     drain(&p);
+    if ( group == 2 )
+        emul_advance(MILLISECS(2));
     CHECK_EQ(guest_reap(a, &c), p.h.nr_extents > 0);
     CHECK(!guest_reap(a, &c));
 }
 
 /* ---- The one that does what it wants ------------------------------------- */
+
+static uint32_t segment;        /* the last that x made */
+
+static void segment_op(void)
+{
+    static uint8_t room[4096];
+    struct hicamp_segment_op op = {
+        .command = take(1) % 11, .segment = segment,
+        .offset = take(2), .bytes = take(2) % sizeof(room),
+        .addr = (uintptr_t)room,
+    };
+
+    if ( op.command == HICAMP_SEG_CREATE )
+    {
+        op.segment = op.offset = op.addr = 0;
+        op.bytes *= 16;
+    }
+    if ( !guest_segment(x, &op) && op.command == HICAMP_SEG_CREATE )
+        segment = op.segment;
+}
 
 /* A packet that is good but for what the input says. */
 static void nearly_good(void)
@@ -124,6 +146,8 @@ static void nearly_good(void)
     case 7: p.ext[take(1) % 36].len = take(2); break;
     case 8: p.ext[take(1) % 36].type = take(2) % 6; break;
     case 9: take_into(p.inl + 12, 40); break;
+    case 10: p.ext[0].type = HICAMP_EXT_SEGMENT;
+             p.ext[0].name = segment; break;
     }
     if ( p.h.inline_len <= HICAMP_INLINE_MAX &&
          p.h.nr_extents <= HICAMP_EXTENTS_MAX )
@@ -141,7 +165,7 @@ static void hostile(void)
 {
     uint32_t *words = (uint32_t *)x->ctrl, n;
 
-    switch ( take(1) % 16 )
+    switch ( take(1) % 20 )
     {
     case 0:
         take_into(guest_tx_slot(x, take(1)), HICAMP_SLOT_BYTES);
@@ -186,7 +210,7 @@ static void hostile(void)
         break;
     case 13:
         n = take(1);
-        guest_issue(x, x->pool + n % 40, take(1) % 6, take(1) % 3,
+        guest_issue(x, x->pool + n % 40, take(1) % 6, take(1) % 5,
                     n & 1 ? &x->bufs[n % 32].ref : &x->pool_ref);
         break;
     case 14:
@@ -195,7 +219,17 @@ static void hostile(void)
             guest_attach(x);
         break;
     case 15:
-        guest_set(x, 1 + take(1) % 7, 68 + take(2) % 60000, take(1) % 2);
+        guest_set(x, 1 + take(1) % 7, 68 + take(2) % 60000, take(1) % 4);
+        break;
+    case 16:
+        emul_advance(MICROSECS(take(1) * 8));
+        break;
+    case 17:
+        guest_quota(x, take(1) * 2);
+        host_param(HICAMP_PARAM_BORROW_PAIR, take(1));
+        break;
+    case 18: case 19:
+        segment_op();
         break;
     }
 }
@@ -221,6 +255,8 @@ static void begin(void)
     all[0] = b = guest_new();
     all[1] = x = guest_new();
     all[2] = a = guest_new();
+    guest_quota(x, 512);    /* a quarter of the store */
+    host_param(HICAMP_PARAM_BORROW_PAIR, 64);
     flow(a, 1, all, 1);
     flow(a, 2, all, 2);
     flow(x, 1, all, 1);

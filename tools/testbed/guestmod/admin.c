@@ -29,6 +29,8 @@ static void pointers(void)
 		{ "flow_update", HICAMP_OP_flow_update },
 		{ "flow_dump", HICAMP_OP_flow_dump },
 		{ "flow_stats", HICAMP_OP_flow_stats },
+		{ "param_get", HICAMP_OP_param_get },
+		{ "param_set", HICAMP_OP_param_set },
 	};
 	unsigned int i;
 
@@ -58,6 +60,44 @@ static void appoint(void)
 		expect(op(HICAMP_OP_admin_set, &a), -EINVAL,
 		       "admin_with_padding_%u", i);
 	}
+}
+
+static void parameters(void)
+{
+	static const struct {
+		u32 param;
+		u64 value;
+		long want;
+	} set[] = {
+		{ 0, 1000, -ENOENT },
+		{ 4, 1000, -ENOENT },
+		{ ~0u, 1000, -ENOENT },
+		{ HICAMP_PARAM_BORROW_AGE_US, 99, -EINVAL },
+		{ HICAMP_PARAM_BORROW_AGE_US, 1000001, -EINVAL },
+		{ HICAMP_PARAM_BORROW_AGE_US, 1ull << 32 | 1000, -EINVAL },
+		{ HICAMP_PARAM_BORROW_AGE_US, 1000, 0 },
+		{ HICAMP_PARAM_BORROW_PAIR, 257, -EINVAL },
+		{ HICAMP_PARAM_BORROW_PAIR, 64, 0 },
+		{ HICAMP_PARAM_QUOTA, 0, -EINVAL },
+		{ HICAMP_PARAM_QUOTA, ~0ull, -EINVAL },
+	};
+	struct hicamp_param p;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(set); i++) {
+		p = (struct hicamp_param){
+			.param = set[i].param, .value = set[i].value,
+		};
+		expect(op(HICAMP_OP_param_set, &p), set[i].want,
+		       "param_%u_is_set_to_%#llx", set[i].param,
+		       set[i].value);
+	}
+	p = (struct hicamp_param){ .param = 1, .pad = 1, .value = 1000 };
+	expect(op(HICAMP_OP_param_set, &p), -EINVAL,
+	       "param_set_with_padding");
+	p = (struct hicamp_param){ .param = 1, .value = 1 };
+	expect(op(HICAMP_OP_param_get, &p), -EINVAL,
+	       "param_get_with_output_not_zero");
 }
 
 static long create(u32 devid, u32 mtu, u32 flags, u16 of)
@@ -92,7 +132,7 @@ static long set(u32 devid, u32 which, u32 mtu, u32 flags)
 static void ports(void)
 {
 	static const u32 mtus[] = { 1, 67, 65522, ~0u };
-	static const u32 flags[] = { 2, HICAMP_PORT_ATTACHED,
+	static const u32 flags[] = { 4, HICAMP_PORT_ATTACHED,
 				     HICAMP_PORT_STOPPED, ~0u };
 	struct hicamp_port_create c = {
 		.domid = domid, .devid = DEVID, .port = 1,
@@ -265,6 +305,7 @@ void group_admin(void)
 {
 	pointers();
 	appoint();
+	parameters();
 	ports();
 	queries();
 	flows();

@@ -38,9 +38,11 @@ static void arguments(void)
 	for (i = 0; i < ARRAY_SIZE(orders); i++)
 		expect(issue(frame, orders[i], 0, &ref), -EINVAL,
 		       "issue_order_%u", orders[i]);
-	for (i = 1; i < 16; i++)
+	for (i = 2; i < 16; i++)
 		expect(issue(frame, 0, 1u << i, &ref), -EINVAL,
 		       "issue_flag_%#x", 1u << i);
+	expect(issue(frame, 0, HICAMP_RUN_RW | HICAMP_RUN_SEALED, &ref),
+	       -EINVAL, "issue_sealed_for_writing");
 
 	arg = (struct hicamp_space_op){
 		.runs = (ulong)runs, .nr = 1, .done = 2,
@@ -183,6 +185,32 @@ static void page_types(void)
 	expect(protect(page, false), 0, "page_is_writable_again");
 }
 
+/* What is sealed cannot be written by anybody, until it is revoked. */
+static void sealed(void)
+{
+	u32 ref, rw;
+
+	expect(issue(frame, 0, HICAMP_RUN_SEALED, &ref), -EBUSY,
+	       "page_that_is_mapped_writable_is_not_sealed");
+	expect(protect(page, true), 0, "page_to_be_sealed_is_read_only");
+	expect(issue(frame, 0, HICAMP_RUN_RW, &rw), 0,
+	       "page_to_be_sealed_is_issued");
+	expect(issue(frame, 0, HICAMP_RUN_SEALED, &ref), -EBUSY,
+	       "page_that_xen_writes_is_not_sealed");
+	expect(revoke(rw), 0, "page_to_be_sealed_is_revoked");
+	expect(issue(frame, 0, HICAMP_RUN_SEALED, &ref), 0,
+	       "page_is_sealed");
+	expect_true(protect(page, false),
+		    "sealed_page_is_not_mapped_writable");
+	expect(issue(frame, 0, HICAMP_RUN_RW, &rw), -EINVAL,
+	       "sealed_page_is_not_issued_for_writing");
+	expect_true(pin_l1(frame, MMUEXT_PIN_L1_TABLE),
+		    "sealed_page_does_not_become_page_table");
+	expect(revoke(ref), 0, "sealed_page_is_revoked");
+	expect(protect(page, false), 0, "page_is_writable_after_sealing");
+	memset(page, 0x5a, PAGE_SIZE);
+}
+
 /* As many runs as there can be, in batches as long as they can be. */
 static void full(void)
 {
@@ -231,6 +259,7 @@ void group_space(void)
 	references();
 	unwritable();
 	page_types();
+	sealed();
 	full();
 
 	vfree(runs);

@@ -7,6 +7,7 @@
  */
 
 #define _GNU_SOURCE
+#include "borrow.h"
 #include "op.h"
 
 #include <sys/mman.h>
@@ -240,6 +241,23 @@ void *emul_guest(unsigned long mfn)
     return guest_base + (mfn - EMUL_MFN_BASE) * PAGE_SIZE;
 }
 
+bool emul_guest_map(unsigned long mfn, bool writable)
+{
+    struct page_info *pg = mfn_to_page(_mfn(mfn));
+
+    if ( writable && !pg->emul_writable &&
+         !get_page_type(pg, PGT_writable_page) )
+        return false;
+    if ( !writable && pg->emul_writable )
+        put_page_type(pg);
+    pg->emul_writable = writable;
+    if ( mprotect(emul_guest(mfn), PAGE_SIZE,
+                  writable ? PROT_READ | PROT_WRITE : PROT_READ) )
+        abort();
+
+    return true;
+}
+
 bool get_page(struct page_info *pg, const struct domain *d)
 {
     unsigned long x = read_atomic(&pg->count_info), y;
@@ -332,6 +350,10 @@ void put_page_alloc_ref(struct page_info *pg)
 int get_page_type(struct page_info *pg, unsigned long type)
 {
     unsigned long x = read_atomic(&pg->u.inuse.type_info), y, n;
+
+    ASSERT(type == PGT_writable_page || type == PGT_shared_page ||
+           type == PGT_l1_page_table || type == PGT_seg_desc_page);
+    ASSERT(read_atomic(&pg->count_info) & PGC_count_mask);
 
     do {
         y = x;
@@ -434,6 +456,11 @@ void emul_page_free(unsigned long mfn)
                                          __ATOMIC_SEQ_CST);
 
     ASSERT(y & PGC_allocated);
+    if ( pg->emul_writable )
+    {
+        pg->emul_writable = false;
+        put_page_type(pg);
+    }
     put_page(pg);
 }
 
@@ -565,8 +592,12 @@ void vunmap(const void *va)
     free(m);
 }
 
+void (*emul_dirty_hook)(void);
+
 void paging_mark_dirty(struct domain *d, mfn_t mfn)
 {
+    if ( emul_dirty_hook )
+        emul_dirty_hook();
     ASSERT(page_get_owner(mfn_to_page(mfn)) == d);
     __atomic_fetch_add(&mfn_to_page(mfn)->emul_dirtied, 1, __ATOMIC_SEQ_CST);
 }
@@ -618,6 +649,14 @@ int __attribute__((__weak__)) hicamp_copy_in(void *to, uint64_t addr,
     const void *guest = (const void *)(uintptr_t)addr;
 
     return emul_copy(to, guest, guest, bytes);
+}
+
+/* Suites without packets: nobody borrows. */
+int __attribute__((__weak__)) borrow_recall(struct hicamp_domain *hd,
+                                            const uint32_t *indices,
+                                            unsigned int nr)
+{
+    return 0;
 }
 
 int __attribute__((__weak__)) hicamp_copy_out(uint64_t addr, const void *from,

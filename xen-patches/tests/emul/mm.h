@@ -115,6 +115,7 @@ struct page_info {
     struct domain *emul_owner;
     int emul_maps;              /* map_domain_page() under way */
     unsigned int emul_dirtied;  /* paging_mark_dirty() calls */
+    bool emul_writable;         /* emul_guest_map() */
 };
 
 extern struct page_info emul_pages[EMUL_FRAMES];
@@ -131,7 +132,11 @@ mfn_t page_to_mfn(const struct page_info *pg);
 #define is_special_page(pg)     (is_xen_heap_page(pg) || \
                                  (read_atomic(&(pg)->count_info) & PGC_extra))
 
-/* References as in Xen: get_* answer whether they could; put_* abort on none. */
+/*
+ * References as in Xen: get_* answer whether they could; put_* abort on none.
+ * A page has one type while anybody holds it as that, and PGT_none is no type
+ * to hold a page as.
+ */
 bool __must_check get_page(struct page_info *pg, const struct domain *d);
 void put_page(struct page_info *pg);
 int __must_check get_page_type(struct page_info *pg, unsigned long type);
@@ -177,6 +182,14 @@ void emul_pages_free(struct domain *d);
 /* The guest's view of the page: mfn's bytes and those that follow. */
 void *emul_guest(unsigned long mfn);
 
+/*
+ * The guest maps its page writable, or no longer, as with update_va_mapping.
+ * False: Xen refuses the writable mapping.  From the first call on a page can
+ * be written only while it is mapped so; before, nothing is known of its
+ * mappings, and none holds its type.
+ */
+bool emul_guest_map(unsigned long mfn, bool writable);
+
 /* ---- Mappings ------------------------------------------------------------ */
 
 /*
@@ -201,6 +214,8 @@ void vunmap(const void *va);
 #define paging_mode_log_dirty(d) ((d)->emul_log_dirty)
 #define paging_mode_translate(d) false
 void paging_mark_dirty(struct domain *d, mfn_t mfn);
+/* What happens elsewhere while a page is marked dirty.  NULL: nothing. */
+extern void (*emul_dirty_hook)(void);
 
 /* ---- Copies from and to the caller --------------------------------------- */
 

@@ -254,7 +254,33 @@ void rcu_unlock_domain(struct domain *d);
 
 /* Stands still but for emul_advance(); starts at one second. */
 s_time_t NOW(void);
+
+/*
+ * Time goes on by ns; timers that expire run on the calling CPU, in order, as
+ * in the timer softirq: in no lock and no read section.
+ */
 void emul_advance(s_time_t ns);
+
+/* As in Xen; a timer that is not killed before its memory goes aborts. */
+struct timer {
+    void (*function)(void *data);
+    void *data;
+    s_time_t expires;
+    struct timer *emul_next;            /* of those that are set */
+    enum { EMUL_TIMER_NEVER, EMUL_TIMER_IDLE, EMUL_TIMER_SET,
+           EMUL_TIMER_KILLED } emul_status;
+    unsigned int emul_running;          /* CPU + 1 */
+};
+
+void init_timer(struct timer *t, void (*function)(void *data), void *data,
+                unsigned int cpu);
+void set_timer(struct timer *t, s_time_t expires);
+void stop_timer(struct timer *t);
+void kill_timer(struct timer *t);
+#define migrate_timer(t, cpu)   ((void)(t), (void)(cpu))
+
+/* Timers that are set, or not killed yet. */
+unsigned int emul_timers_set(void);
 
 /* ---- Event channels ------------------------------------------------------ */
 

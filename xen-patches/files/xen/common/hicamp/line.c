@@ -309,6 +309,11 @@ void arena_default_quota(unsigned int lines)
     write_atomic(&default_quota, lines);
 }
 
+unsigned int arena_default_quota_get(void)
+{
+    return read_atomic(&default_quota);
+}
+
 struct arena *arena_of(const struct line_meta *m)
 {
     return &arenas[m->arena];

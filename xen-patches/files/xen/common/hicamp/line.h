@@ -90,7 +90,10 @@ struct line_meta {
     atomic_t pending;   /* packet: outputs that have not delivered it yet */
     uint32_t port;      /* packet: id of the sender's port */
     union {
-        uint32_t mtu;   /* packet: MTU that its largest segment needs */
+        struct {
+            uint16_t mtu;   /* packet: MTU that its largest segment needs */
+            uint16_t state; /* packet: where its payload is, see borrow.h */
+        };
         uint32_t hash;  /* interned: where in the index */
     };
 };
@@ -121,6 +124,7 @@ struct arena *arena_of(const struct line_meta *m);
 
 /* Quota of arenas that are made from now on, in lines. */
 void arena_default_quota(unsigned int lines);
+unsigned int arena_default_quota_get(void);
 
 /*
  * Charge memory that is no line, but as much as lines lines.  False, and

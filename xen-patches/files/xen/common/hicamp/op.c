@@ -19,6 +19,7 @@
 #include "classify.h"
 #include "flow.h"
 #include "op.h"
+#include "param.h"
 #include "port.h"
 #include "segment.h"
 #include "stats.h"
@@ -266,6 +267,7 @@ union arg {
     struct hicamp_port_set set;
     struct hicamp_query query;
     struct hicamp_flow_batch flows;
+    struct hicamp_param param;
 };
 
 static const struct {
@@ -294,6 +296,8 @@ static const struct {
     [HICAMP_OP_flow_flush] = { 0, ADMIN, true },
     CMD(domain_set, domain_set, ADMIN),
     CMD(domain_query, query, ADMIN),
+    CMD(param_get, param, ADMIN),
+    CMD(param_set, param, ADMIN),
     [HICAMP_OP_fabric_attach] = { 0, ADMIN, true },
     [HICAMP_OP_fabric_detach] = { 0, ADMIN, true },
 #undef CMD
@@ -363,6 +367,10 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return op_domain_set(&a->domain);
     case HICAMP_OP_domain_query:
         return stats_domain_query(&a->query);
+    case HICAMP_OP_param_get:
+        return param_get(&a->param);
+    case HICAMP_OP_param_set:
+        return param_set(&a->param);
     case HICAMP_OP_fabric_attach:
     case HICAMP_OP_fabric_detach:
         return -EOPNOTSUPP; /* HICAMP_FEAT_FABRIC is not offered */

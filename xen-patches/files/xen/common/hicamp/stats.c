@@ -64,7 +64,7 @@ static void port_describe(const struct port *port, struct hicamp_port_info *pi)
             pi->flags |= HICAMP_PORT_STOPPED;
         pi->nr_queues++;
         pi->queued += read_atomic(&q->wait_tail) - read_atomic(&q->wait_head);
-        pi->borrowed += q->comp_size - read_atomic(&q->borrow_nr_free);
+        pi->borrowed += read_atomic(&q->borrow_nr);
     }
 
     port_counters(port, pi->counters);
