@@ -32,6 +32,7 @@ struct hnf_stat {
 static const struct hnf_stat hnf_stats[] = {
 	HNF_TX(inlined),
 	HNF_TX(extents),
+	HNF_TX(segments),
 	HNF_TX(doorbells),
 	HNF_TX(doorbells_skipped),
 	HNF_TX(doorbell_errors),

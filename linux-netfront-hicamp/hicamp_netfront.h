@@ -37,7 +37,8 @@ struct hnf_tx_stats {
 	u64 packets;
 	u64 bytes;
 	u64 inlined;		/* packets without extents */
-	u64 extents;		/* FRAME extents written */
+	u64 extents;		/* written */
+	u64 segments;		/* packets with a piece of a segment */
 	u64 doorbells;		/* hypercalls made */
 	u64 doorbells_skipped;	/* Xen was looking already */
 	u64 doorbell_errors;

@@ -70,9 +70,7 @@ static int hnf_handshake(struct xenbus_device *dev, struct hicamp_version *v)
 {
 	int err;
 
-	memset(v, 0, sizeof(*v));
-	v->version = HICAMP_ABI_VERSION;
-	err = hnf_hypercall(HICAMP_OP_version, v);
+	err = hicamp_handshake(v);
 	if (err == -EOPNOTSUPP) {
 		dev_err(&dev->dev, "Xen speaks version %u of hicamp, not %u\n",
 			v->version, HICAMP_ABI_VERSION);

@@ -308,7 +308,7 @@ static void hnf_rx_kick(struct hnf_queue *q, bool moved)
 	if (!READ_ONCE(q->rings.ctrl->fill_wakeup))
 		return;
 	q->rx_stats.doorbells++;
-	err = hnf_doorbell(q->np->id, q->id, HICAMP_DOORBELL_RX);
+	err = hicamp_doorbell(q->np->id, q->id, HICAMP_DOORBELL_RX);
 	if (unlikely(err)) {
 		q->rx_stats.doorbell_errors++;
 		if (err == -EIO || err == -ENOENT || err == -ENOTCONN)

@@ -195,7 +195,7 @@ static void hnf_runs_revoke(struct hnf_queue *q, struct hnf_run **run,
 			.runs = (unsigned long)&arg[at],
 			.nr = nr - at,
 		};
-		int err = hnf_hypercall(HICAMP_OP_space_revoke, &op);
+		int err = hicamp_hypercall(HICAMP_OP_space_revoke, &op);
 		unsigned int done = min(op.done, nr - at);
 
 		if (!err)
@@ -245,7 +245,7 @@ static bool hnf_pool_grow(struct hnf_queue *q, unsigned int bytes)
 	if (!op.nr)
 		return false;
 
-	err = hnf_hypercall(HICAMP_OP_space_issue, &op);
+	err = hicamp_hypercall(HICAMP_OP_space_issue, &op);
 	done = err ? min_t(unsigned int, op.done, op.nr) : op.nr;
 	for (i = 0; i < done; i++) {
 		run[i]->ref = arg[i].ref;

@@ -260,7 +260,7 @@ static void hnf_tx_kick(struct hnf_queue *q)
 		q->tx_stats.doorbells_skipped++;
 	} else {
 		q->tx_stats.doorbells++;
-		err = hnf_doorbell(q->np->id, q->id, HICAMP_DOORBELL_TX);
+		err = hicamp_doorbell(q->np->id, q->id, HICAMP_DOORBELL_TX);
 		if (unlikely(err)) {
 			q->tx_stats.doorbell_errors++;
 			if (err == -EIO || err == -ENOENT || err == -ENOTCONN)
@@ -351,8 +351,30 @@ struct hnf_tx_cursor {
 	u32 slot;			/* where extents begin */
 	unsigned int nr;
 	unsigned int len;		/* of the last one */
-	u64 end;			/* machine address behind it */
+	u16 type;			/* of the last one */
+	u64 end;			/* frames: machine address behind it */
+	u32 segment;			/* segments: id, and offset behind it */
+	u64 segment_end;
+	bool named;			/* there is a segment's */
 };
+
+/* Begin another extent, of n bytes; false if the packet has too many. */
+static bool hnf_tx_next(struct hnf_tx_cursor *c, u16 type, u64 name, u32 off,
+			u32 n)
+{
+	struct hnf_rings *r = &c->q->rings;
+
+	if (c->nr == HICAMP_EXTENTS_MAX)
+		return false;
+	c->ext = hnf_extent(r->tx, r->tx_slots, c->slot, c->nr++);
+	c->ext->name = name;
+	c->ext->offset = off;
+	c->ext->len = n;
+	c->ext->type = type;
+	c->len = n;
+	c->type = type;
+	return true;
+}
 
 /*
  * Name len bytes from offset off in page frame pfn, over the page frames that
@@ -364,26 +386,18 @@ struct hnf_tx_cursor {
 static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
 		       u32 len)
 {
-	struct hnf_rings *r = &c->q->rings;
-
 	while (len) {
 		u32 n = min_t(u32, len, PAGE_SIZE - off);
 		u64 gfn = pfn_to_gfn(pfn);
 		u64 addr = (gfn << PAGE_SHIFT) | off;
 
-		if (addr == c->end && c->len + n <= U16_MAX) {
+		if (c->type == HICAMP_EXT_FRAME && addr == c->end &&
+		    c->len + n <= U16_MAX) {
 			c->len += n;
-		} else {
-			if (c->nr == HICAMP_EXTENTS_MAX)
-				return false;
-			c->ext = hnf_extent(r->tx, r->tx_slots, c->slot,
-					    c->nr++);
-			c->ext->name = gfn;
-			c->ext->offset = off;
-			c->ext->type = HICAMP_EXT_FRAME;
-			c->len = n;
+			c->ext->len = c->len;
+		} else if (!hnf_tx_next(c, HICAMP_EXT_FRAME, gfn, off, n)) {
+			return false;
 		}
-		c->ext->len = c->len;
 		c->end = addr + n;
 		pfn++;
 		off = 0;
@@ -392,11 +406,37 @@ static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
 	return true;
 }
 
+/*
+ * Name len bytes at off of a page that begins at base of a segment.  Pages of
+ * a segment that follow each other become one extent.
+ */
+static bool hnf_tx_add_segment(struct hnf_tx_cursor *c, u32 segment, u32 base,
+			       u32 off, u32 len)
+{
+	if (c->type == HICAMP_EXT_SEGMENT && c->segment == segment &&
+	    c->segment_end == (u64)base + off && c->len + len <= U16_MAX) {
+		c->len += len;
+		c->ext->len = c->len;
+	} else if (!hnf_tx_next(c, HICAMP_EXT_SEGMENT, segment, base + off,
+				len)) {
+		return false;
+	}
+	c->segment = segment;
+	c->segment_end = (u64)base + off + len;
+	c->named = true;
+	return true;
+}
+
 /* Name all bytes of the packet from skip on; the number of extents, or < 0. */
 static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
 			  unsigned int skip, u32 slot)
 {
-	struct hnf_tx_cursor c = { .q = q, .slot = slot, .end = U64_MAX };
+	struct hnf_tx_cursor c = {
+		.q = q,
+		.slot = slot,
+		.type = HICAMP_EXT_FRAME,
+		.end = U64_MAX,
+	};
 	unsigned int head = skb_headlen(skb);
 	int i;
 
@@ -415,6 +455,8 @@ static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 		unsigned int off = skb_frag_off(frag);
 		unsigned int len = skb_frag_size(frag);
+		struct page *page = skb_frag_page(frag);
+		u32 segment, base;
 
 		if (skip >= len) {
 			skip -= len;
@@ -423,12 +465,16 @@ static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
 		off += skip;
 		len -= skip;
 		skip = 0;
-		if (!hnf_tx_add(&c,
-				page_to_pfn(skb_frag_page(frag)) +
-				(off >> PAGE_SHIFT),
-				offset_in_page(off), len))
+		if (hicamp_page_lookup(page, &segment, &base)) {
+			if (!hnf_tx_add_segment(&c, segment, base, off, len))
+				return -E2BIG;
+		} else if (!hnf_tx_add(&c, page_to_pfn(page) +
+				       (off >> PAGE_SHIFT),
+				       offset_in_page(off), len)) {
 			return -E2BIG;
+		}
 	}
+	q->tx_stats.segments += c.named;
 	return c.nr;
 }
 

@@ -9,11 +9,11 @@ from .common import TestbedError, output, run, step
 OUT = common.BUILD / 'modules'
 TOOLS = common.BUILD / 'tools'
 
-# Source folder, relative to the checkout, and who loads the result.
+# Source folder, relative to the checkout, and what of it who can load.
 MODULES = [
-    ('linux-netfront-hicamp', 'guest'),
-    ('linux-netback-hicamp', 'dom0'),
-    ('tools/testbed/guestmod', 'guest dom0'),
+    ('linux-netfront-hicamp', {'guest': '*.ko', 'dom0': 'hicamp.ko'}),
+    ('linux-netback-hicamp', {'dom0': '*.ko'}),
+    ('tools/testbed/guestmod', {'guest': '*.ko', 'dom0': '*.ko'}),
 ]
 
 
@@ -79,10 +79,10 @@ def build():
 def built(who):
     """List the .ko files that are meant for 'guest' or 'dom0'."""
     found = []
-    for folder, user in MODULES:
-        if who in user.split() and _has_sources(folder):
+    for folder, users in MODULES:
+        if who in users and _has_sources(folder):
             target = OUT / folder.replace('/', '-')
-            found += sorted(target.glob('*.ko'))
+            found += sorted(target.glob(users[who]))
     return found
 
 
