@@ -330,10 +330,14 @@ void hnf_port_detach(struct hnf_port *np, bool forget)
 			hnf_event_unbind(q);
 		}
 		np->attached = false;
+		for (i = 0; forget && i < np->nr_queues; i++)
+			hnf_share_forget(&np->queues[i]);
 		hnf_port_release(np, !forget && hnf_xen_keeps(np));
 	}
-	for (i = 0; forget && i < np->nr_queues; i++)
+	for (i = 0; forget && i < np->nr_queues; i++) {
+		hnf_share_drain(&np->queues[i], true);
 		hnf_pool_drain(&np->queues[i], true);
+	}
 }
 
 /**

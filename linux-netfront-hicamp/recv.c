@@ -227,7 +227,8 @@ out:
 	hnf_rx_repost(q, part + done, nr - done);
 	for (i = 0; i < done; i++)
 		if (!i || part[i].run != part[i - 1].run)
-			hnf_pool_settle(&q->pool, part[i].run);
+			hnf_pool_settle(q, part[i].run);
+	hnf_pool_sent_up(q);
 	return skb;
 }
 

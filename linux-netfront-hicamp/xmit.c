@@ -208,7 +208,8 @@ static void hnf_tx_reap(struct hnf_queue *q, int budget)
 		q->tx.free_id[q->tx.nr_free++] = id;
 		pkts++;
 		bytes += skb->len;
-		hnf_tx_done(q, skb, budget);
+		if (likely(hnf_unshare(q, id)))
+			hnf_tx_done(q, skb, budget);
 	}
 
 	q->tx.comp_cons = cons;
@@ -356,6 +357,7 @@ struct hnf_tx_cursor {
 	u32 segment;			/* segments: id, and offset behind it */
 	u64 segment_end;
 	bool named;			/* there is a segment's */
+	bool split;			/* no extent goes over a page's end */
 };
 
 /* Begin another extent, of n bytes; false if the packet has too many. */
@@ -392,7 +394,7 @@ static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
 		u64 addr = (gfn << PAGE_SHIFT) | off;
 
 		if (c->type == HICAMP_EXT_FRAME && addr == c->end &&
-		    c->len + n <= U16_MAX) {
+		    c->len + n <= U16_MAX && !(c->split && !off)) {
 			c->len += n;
 			c->ext->len = c->len;
 		} else if (!hnf_tx_next(c, HICAMP_EXT_FRAME, gfn, off, n)) {
@@ -429,13 +431,14 @@ static bool hnf_tx_add_segment(struct hnf_tx_cursor *c, u32 segment, u32 base,
 
 /* Name all bytes of the packet from skip on; the number of extents, or < 0. */
 static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
-			  unsigned int skip, u32 slot)
+			  unsigned int skip, u32 slot, bool split)
 {
 	struct hnf_tx_cursor c = {
 		.q = q,
 		.slot = slot,
 		.type = HICAMP_EXT_FRAME,
 		.end = U64_MAX,
+		.split = split,
 	};
 	unsigned int head = skb_headlen(skb);
 	int i;
@@ -507,6 +510,9 @@ static int hnf_tx_inline(struct hnf_queue *q, const struct sk_buff *skb,
 static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 			struct hicamp_pkt *pkt)
 {
+	enum hnf_policy policy = hnf_share_policy(q);
+	bool split = policy != HNF_DIRECT;
+	u32 slot = 0;
 	int nr = 0;
 
 	memset(pkt, 0, sizeof(*pkt));
@@ -517,14 +523,14 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 		return -EINVAL;
 
 	if (pkt->inline_len < pkt->len) {
-		u32 slot = q->tx.prod + HICAMP_HDR_SLOTS(pkt->inline_len);
-
-		nr = hnf_tx_extents(q, skb, pkt->inline_len, slot);
+		slot = q->tx.prod + HICAMP_HDR_SLOTS(pkt->inline_len);
+		nr = hnf_tx_extents(q, skb, pkt->inline_len, slot, split);
 		if (unlikely(nr < 0)) {
 			if (skb_linearize(skb))
 				return -ENOMEM;
 			q->tx_stats.linearized++;
-			nr = hnf_tx_extents(q, skb, pkt->inline_len, slot);
+			nr = hnf_tx_extents(q, skb, pkt->inline_len, slot,
+					    split);
 			if (nr < 0)
 				return -EINVAL;
 		}
@@ -534,6 +540,8 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 
 	if (unlikely(hnf_tx_inline(q, skb, pkt->inline_len)))
 		return -EINVAL;
+	if (unlikely(split) && nr)
+		hnf_share(q, policy, pkt->id, slot, nr);
 	memcpy(hnf_slot(q->rings.tx, q->rings.tx_slots, q->tx.prod), pkt,
 	       sizeof(*pkt));
 	return HICAMP_PKT_SLOTS(pkt->inline_len, nr);
@@ -709,9 +717,11 @@ int hnf_tx_alloc(struct hnf_queue *q)
 	__skb_queue_head_init(&q->tx.held);
 	q->tx.free_id = kvcalloc(n, sizeof(*q->tx.free_id), GFP_KERNEL);
 	q->tx.skb = kvcalloc(n, sizeof(*q->tx.skb), GFP_KERNEL);
-	if (!q->tx.free_id || !q->tx.skb) {
+	q->tx.share = kvcalloc(n, sizeof(*q->tx.share), GFP_KERNEL);
+	if (!q->tx.free_id || !q->tx.skb || !q->tx.share) {
 		kvfree(q->tx.free_id);
 		kvfree(q->tx.skb);
+		kvfree(q->tx.share);
 		return -ENOMEM;
 	}
 	for (i = 0; i < n; i++)
@@ -731,9 +741,11 @@ void hnf_tx_free(struct hnf_queue *q, bool leak)
 	unsigned int i;
 
 	for (i = 0; !leak && i < q->rings.comp_entries; i++)
-		dev_kfree_skb_any(q->tx.skb[i]);
+		if (hnf_unshare(q, i))
+			dev_kfree_skb_any(q->tx.skb[i]);
 	kvfree(q->tx.free_id);
 	kvfree(q->tx.skb);
+	kvfree(q->tx.share);
 	memset(&q->tx, 0, sizeof(q->tx));
 	__skb_queue_head_init(&q->tx.held);
 	netdev_tx_reset_queue(hnf_txq(q));
