@@ -356,6 +356,7 @@ static bool hnf_pool_advance(struct hnf_queue *q, unsigned int bytes)
 	if (run) {
 		pool->cur = NULL;
 		hnf_pool_settle(q, run);
+		hnf_pool_sent_up(q);
 	}
 
 	run = hnf_pool_reuse(q);
@@ -526,6 +527,7 @@ void hnf_pool_unpost(struct hnf_queue *q)
 		run->next = run->nr;
 		hnf_pool_settle(q, run);
 	}
+	hnf_pool_sent_up(q);
 	spin_unlock_bh(&q->rx_lock);
 }
 
