@@ -6,6 +6,13 @@
 NET=hicamp
 export NET
 
+# A module that drives a device is in use, as with every xenbus frontend.
+UNLOAD='killall segtest tcpdump; cd /sys/bus/xen/drivers/hicamp_vif &&
+    for dev in vif-*; do echo "$dev" > unbind; done
+    rmmod hicamp_netfront || exit
+    for i in 1 2 3 4 5 6; do rmmod hicamp && break; sleep 1; done
+    [ ! -e /dev/hicamp ]'
+
 # own NAME: turn segtest's "ok" and "not ok" lines into ours.
 own() {
     case $2 in *"ok - "*) ;; *) fail "$1_says_something" "$2";; esac
@@ -90,11 +97,7 @@ guest run a "echo 1024 > /sys/module/hicamp/parameters/max_mapped_mb
 
 check everything_comes_back wait_for 10 nothing_used "$(xl domid a)"
 for name in a b; do
-    check "${name}_reloads_modules" guest run -t 60 $name "
-        killall segtest; ip link set eth0 down
-        rmmod hicamp_netfront || exit
-        for i in 1 2 3 4 5; do rmmod hicamp && break; sleep 1; done
-        [ ! -e /dev/hicamp ] && net_up"
+    check "${name}_reloads_modules" guest run -t 60 $name "$UNLOAD && net_up"
 done
 guest run b "segtest sink 7000 /tmp/got > /tmp/sink.log 2>&1 &"
 sends sendfile a b 10.0.0.2 100000
@@ -119,5 +122,4 @@ check queue_survives_the_save test "$sent" = \
 check segments_work_after_restore guest run -t 60 a segtest local
 sends sendfile a b 10.0.0.2 200000
 check nothing_is_left_after_restore wait_for 15 nothing_used "$(xl domid a)"
-check modules_unload_at_last guest run -t 60 a \
-    "rmmod hicamp_netfront && rmmod hicamp"
+check modules_unload_at_last guest run -t 60 a "$UNLOAD"
