@@ -49,15 +49,19 @@ static const struct command commands[] = {
       "Print the counters of a port, or those of all ports that are not\n"
       "zero.  --watch prints them again and again, with rates; N times with\n"
       "--count.\n" },
-    { "port", "create", 1, 1, OPT_MAC | OPT_MTU | OPT_ANTISPOOF,
-      cmd_port_create, "DOMID.DEVID [--mac MAC] [--mtu N] [--antispoof]",
+    { "port", "create", 1, 1, OPT_MAC | OPT_MTU | OPT_ANTISPOOF | OPT_COPY,
+      cmd_port_create,
+      "DOMID.DEVID [--mac MAC] [--mtu N] [--antispoof] [--copy]",
       "Make the port of a domain's device.  --antispoof drops what its guest\n"
-      "sends from another address than MAC.\n" },
+      "sends from another address than MAC.  --copy copies all payload\n"
+      "before anything is delivered.\n" },
     { "port", "destroy", 1, 1, 0, cmd_port_destroy, "PORT",
       "Remove a port, and the flows that begin there.\n" },
     { "port", "set", 1, 1,
-      OPT_MAC | OPT_MTU | OPT_ANTISPOOF | OPT_NO_ANTISPOOF, cmd_port_set,
-      "PORT [--mac MAC] [--mtu N] [--antispoof | --no-antispoof]",
+      OPT_MAC | OPT_MTU | OPT_ANTISPOOF | OPT_NO_ANTISPOOF | OPT_COPY |
+      OPT_NO_COPY, cmd_port_set,
+      "PORT [--mac MAC] [--mtu N] [--antispoof | --no-antispoof]\n"
+      "       [--copy | --no-copy]",
       "Change what create set.\n" },
 
     { "flow", "add", 0, 2, OPT_COOKIE | OPT_REPLACE | OPT_BATCH, cmd_flow_add,
@@ -73,6 +77,22 @@ static const struct command commands[] = {
       "Print all flows, in the form that flow add --batch reads.\n" },
     { "flow", "flush", 0, 0, 0, cmd_flow_flush, "",
       "Delete all flows.\n" },
+
+    { "domain", "list", 0, 0, 0, cmd_domain_list, "",
+      "Print what the domains with ports use of the line store.\n" },
+    { "domain", "set", 1, 1, OPT_QUOTA | OPT_TENANT, cmd_domain_set,
+      "DOMID [--quota LINES] [--tenant N]",
+      "Set how many lines a domain may use, or its tenant: domains of the\n"
+      "same tenant share a quota and equal interned lines; 0: by itself.\n" },
+
+    { "param", "list", 0, 0, 0, cmd_param_list, "",
+      "Print all parameters of the host.\n" },
+    { "param", "get", 1, 1, 0, cmd_param_get, "NAME",
+      "Print a parameter.\n" },
+    { "param", "set", 2, 2, 0, cmd_param_set, "NAME VALUE",
+      "Set a parameter: borrow-age (us that a payload may wait where it is),\n"
+      "borrow-pair (packets of one sender that may, for one receiver), quota\n"
+      "(lines, of domains that get their first port from now on).\n" },
 
     { "admin", "set", 1, 1, 0, cmd_admin_set, "DOMID",
       "Name the domain that administers the switch.\n" },
@@ -91,13 +111,17 @@ static const struct option options[] = {
     { "cookie",       required_argument, NULL, 'c' },
     { "replace",      no_argument,       NULL, 'r' },
     { "batch",        required_argument, NULL, 'b' },
+    { "copy",         no_argument,       NULL, 'p' },
+    { "no-copy",      no_argument,       NULL, 'P' },
+    { "quota",        required_argument, NULL, 'q' },
+    { "tenant",       required_argument, NULL, 't' },
     { NULL, 0, NULL, 0 },
 };
 
 /* Bits of OPT_*, by position. */
 static const char *const option_name[] = {
     "json", "mac", "mtu", "antispoof", "no-antispoof", "watch", "count",
-    "cookie", "replace", "batch",
+    "cookie", "replace", "batch", "copy", "no-copy", "quota", "tenant",
 };
 
 static void usage_line(const struct command *c, const char *lead, FILE *out)
@@ -213,6 +237,31 @@ static int parse_option(struct cli *cli, int c, struct err *err)
         cli->given |= OPT_BATCH;
         cli->batch = optarg;
         return 0;
+
+    case 'p':
+        cli->given |= OPT_COPY;
+        return 0;
+
+    case 'P':
+        cli->given |= OPT_NO_COPY;
+        return 0;
+
+    case 'q':
+        cli->given |= OPT_QUOTA;
+        if ( !parse_num(optarg, UINT64_MAX, &cli->quota) )
+            return err_set(err, EXIT_USAGE,
+                           "--quota: '%.64s' is not a number of lines",
+                           optarg);
+        return 0;
+
+    case 't':
+        cli->given |= OPT_TENANT;
+        if ( !parse_num(optarg, UINT32_MAX, &v) )
+            return err_set(err, EXIT_USAGE,
+                           "--tenant: '%.64s' is not a number of 32 bits",
+                           optarg);
+        cli->tenant = v;
+        return 0;
     }
 
     return 0;
@@ -295,6 +344,22 @@ static int run(struct cli *cli, struct err *err)
                            option_name[i]);
 
     return c->run(cli, err);
+}
+
+int cli_domid(const char *who, const char *word, uint16_t *domid,
+              struct err *err)
+{
+    struct port_name name;
+    char port[32];
+
+    /* A domain id is the first half of a port's name. */
+    snprintf(port, sizeof(port), "%s.0", word);
+    if ( !parse_port(port, &name) || name.by_id )
+        return err_set(err, EXIT_USAGE, "%s: '%.64s' is not a domain id", who,
+                       word);
+    *domid = name.domid;
+
+    return 0;
 }
 
 int cli_connect(struct cli *cli, struct err *err)

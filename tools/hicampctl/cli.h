@@ -26,6 +26,10 @@
 #define OPT_COOKIE          (1u << 7)
 #define OPT_REPLACE         (1u << 8)
 #define OPT_BATCH           (1u << 9)
+#define OPT_COPY            (1u << 10)
+#define OPT_NO_COPY         (1u << 11)
+#define OPT_QUOTA           (1u << 12)
+#define OPT_TENANT          (1u << 13)
 
 struct cli
 {
@@ -37,6 +41,8 @@ struct cli
     uint64_t count;
     uint64_t cookie;
     const char *batch;
+    uint64_t quota;         /* lines */
+    uint32_t tenant;
 
     int nr_args;            /* what is left of the command line */
     char **arg;
@@ -50,6 +56,10 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err);
 /* Open the hypervisor, once; commands call it when their words are checked. */
 int cli_connect(struct cli *cli, struct err *err);
 
+/* A word that is a domain id; who says what asks for it, for the error. */
+int cli_domid(const char *who, const char *word, uint16_t *domid,
+              struct err *err);
+
 /* host.c */
 int cmd_info(struct cli *cli, struct err *err);
 int cmd_admin_set(struct cli *cli, struct err *err);
@@ -61,6 +71,13 @@ int cmd_port_stats(struct cli *cli, struct err *err);
 int cmd_port_create(struct cli *cli, struct err *err);
 int cmd_port_destroy(struct cli *cli, struct err *err);
 int cmd_port_set(struct cli *cli, struct err *err);
+
+/* limits.c */
+int cmd_domain_list(struct cli *cli, struct err *err);
+int cmd_domain_set(struct cli *cli, struct err *err);
+int cmd_param_list(struct cli *cli, struct err *err);
+int cmd_param_get(struct cli *cli, struct err *err);
+int cmd_param_set(struct cli *cli, struct err *err);
 
 /* flow.c */
 int cmd_flow_add(struct cli *cli, struct err *err);

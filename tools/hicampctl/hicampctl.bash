@@ -16,13 +16,19 @@ _hicampctl()
     fi
 
     case "${words[*]}" in
-    '')               all='info port flow admin' ;;
+    '')               all='info port flow domain param admin' ;;
     port)             all='list show stats create destroy set' ;;
     flow)             all='add del dump flush' ;;
     admin)            all='set' ;;
+    domain)           all='list set' ;;
+    param)            all='list get set' ;;
+    'domain set'*)    all='--quota --tenant' ;;
+    'param get'*|'param set'*)
+                      all='borrow-age borrow-pair quota' ;;
     'port stats'*)    all='--watch --count' ;;
-    'port create'*)   all='--mac --mtu --antispoof' ;;
-    'port set'*)      all='--mac --mtu --antispoof --no-antispoof' ;;
+    'port create'*)   all='--mac --mtu --antispoof --copy' ;;
+    'port set'*)      all='--mac --mtu --antispoof --no-antispoof
+                           --copy --no-copy' ;;
     'flow add'*)      all='--batch --cookie --replace' ;;
     *)                all='' ;;
     esac

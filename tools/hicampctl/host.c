@@ -7,7 +7,7 @@
 
 /* By bit; a bit without a name is printed as its number. */
 static const char *const feature[] = {
-    "tx_ref", "tx_frame", "fabric", "segment",
+    "tx_ref", "tx_frame", "fabric", "segment", "sealed",
 };
 
 /* hicamp_info.admin when nobody has been named: DOMID_INVALID. */
@@ -134,17 +134,9 @@ int cmd_info(struct cli *cli, struct err *err)
 int cmd_admin_set(struct cli *cli, struct err *err)
 {
     struct hicamp_admin admin = { .domid = 0 };
-    struct port_name name;
-    char word[32];
 
-    /* A domain id is the first half of a port's name. */
-    snprintf(word, sizeof(word), "%s.0", cli->arg[0]);
-    if ( !parse_port(word, &name) || name.by_id )
-        return err_set(err, EXIT_USAGE,
-                       "admin set: '%.64s' is not a domain id", cli->arg[0]);
-    admin.domid = name.domid;
-
-    if ( cli_connect(cli, err) ||
+    if ( cli_domid("admin set", cli->arg[0], &admin.domid, err) ||
+         cli_connect(cli, err) ||
          ops_call(&cli->ops, HICAMP_OP_admin_set, &admin, sizeof(admin),
                   cli->arg[0], err) )
         return -1;

@@ -10,6 +10,7 @@
 
 /* Entries of one hypercall.  A dump leaves each room for any action list. */
 #define PORT_BATCH      64
+#define DOMAIN_BATCH    64
 #define FLOW_BATCH      512
 #define DUMP_BATCH      128
 
@@ -43,6 +44,13 @@ static const struct
     { HICAMP_OP_flow_update, ENOSPC,
       "the table is full: no more flows, or no more different masks "
       "(see hicampctl info)" },
+
+    { HICAMP_OP_domain_set, ESRCH, "no domain %, or it is dying" },
+    { HICAMP_OP_domain_set, ENOENT, "domain % has no port" },
+    { HICAMP_OP_domain_set, EBUSY,
+      "domain % has lines in use, its tenant cannot change" },
+    { HICAMP_OP_param_get, ENOENT, "%: unknown to this hypervisor" },
+    { HICAMP_OP_param_set, ENOENT, "%: unknown to this hypervisor" },
 
     { ANY, ENOSYS,
       "this hypervisor has no hicamp: built without CONFIG_HICAMP or booted "
@@ -314,6 +322,41 @@ void ops_names(struct ops *ops, struct names *names)
     names->id = name_to_id;
     names->name = id_to_name;
     names->arg = ops;
+}
+
+/* ---- Domains ------------------------------------------------------------ */
+
+struct domain_reader
+{
+    void (*each)(void *arg, const struct hicamp_domain_info *d);
+    void *arg;
+};
+
+static void take_domains(void *arg, void *entries, uint32_t nr)
+{
+    const struct domain_reader *r = arg;
+    const struct hicamp_domain_info *d = entries;
+
+    while ( nr-- )
+        r->each(r->arg, d++);
+}
+
+int ops_read_domains(struct ops *ops,
+                     void (*each)(void *arg,
+                                  const struct hicamp_domain_info *d),
+                     void *arg, struct err *err)
+{
+    struct domain_reader r = { .each = each, .arg = arg };
+    const struct table_read t = {
+        .cmd = HICAMP_OP_domain_query,
+        .subject = "domain query",
+        .nr = DOMAIN_BATCH,
+        .entry_bytes = sizeof(struct hicamp_domain_info),
+        .each = take_domains,
+        .arg = &r,
+    };
+
+    return read_table(ops, &t, err);
 }
 
 /* ---- Flows -------------------------------------------------------------- */

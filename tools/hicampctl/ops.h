@@ -44,6 +44,12 @@ const struct hicamp_port_info *ops_find_port(struct ops *ops,
 /* Names of ports, looked up in one query when the first is needed. */
 void ops_names(struct ops *ops, struct names *names);
 
+/* Call each() for every domain that has, or had, a port. */
+int ops_read_domains(struct ops *ops,
+                     void (*each)(void *arg,
+                                  const struct hicamp_domain_info *d),
+                     void *arg, struct err *err);
+
 /* A flow as the tool has it. */
 struct flow
 {

@@ -73,6 +73,7 @@ static void port_json(struct json *j, const char *key,
     json_bool(j, "attached", p->flags & HICAMP_PORT_ATTACHED);
     json_bool(j, "stopped", p->flags & HICAMP_PORT_STOPPED);
     json_bool(j, "antispoof", p->flags & HICAMP_PORT_ANTISPOOF);
+    json_bool(j, "copy", p->flags & HICAMP_PORT_COPY);
     json_num(j, "queues", p->nr_queues);
     json_num(j, "queued", p->queued);
     json_num(j, "borrowed", p->borrowed);
@@ -211,6 +212,9 @@ int cmd_port_show(struct cli *cli, struct err *err)
             p->flags & HICAMP_PORT_ANTISPOOF ? ", no other may send" : "");
     fprintf(cli->out, "  mtu        %u\n", p->mtu);
     fprintf(cli->out, "  state      %s\n", state_of(p));
+    fprintf(cli->out, "  payload    %s\n", p->flags & HICAMP_PORT_COPY
+            ? "copied before it is delivered"
+            : "borrowed until it is delivered");
     fprintf(cli->out, "  queues     %u\n", p->nr_queues);
     fprintf(cli->out, "  queued     %u packets wait for it\n", p->queued);
     fprintf(cli->out, "  borrowed   %u of its packets under way\n",
@@ -433,7 +437,9 @@ int cmd_port_create(struct cli *cli, struct err *err)
     create.devid = name.devid;
     memcpy(create.mac, cli->mac, sizeof(create.mac));
     if ( cli->given & OPT_ANTISPOOF )
-        create.flags = HICAMP_PORT_ANTISPOOF;
+        create.flags |= HICAMP_PORT_ANTISPOOF;
+    if ( cli->given & OPT_COPY )
+        create.flags |= HICAMP_PORT_COPY;
 
     port_text(buf, &name);
     if ( cli_connect(cli, err) ||
@@ -494,34 +500,68 @@ int cmd_port_destroy(struct cli *cli, struct err *err)
     return 0;
 }
 
+/* The options that set and clear a flag of a port. */
+static const struct
+{
+    uint32_t flag;
+    unsigned int on, off;
+} switches[] = {
+    { HICAMP_PORT_ANTISPOOF, OPT_ANTISPOOF, OPT_NO_ANTISPOOF },
+    { HICAMP_PORT_COPY, OPT_COPY, OPT_NO_COPY },
+};
+
+/* The operation sets all flags: those that are not named stay as they are. */
+static int set_flags(struct cli *cli, const struct port_name *name,
+                     struct hicamp_port_set *set, struct err *err)
+{
+    const struct hicamp_port_info *p;
+    unsigned int i, given = 0;
+
+    for ( i = 0; i < ARRAY_SIZE(switches); i++ )
+        given |= switches[i].on | switches[i].off;
+    if ( !(cli->given & given) )
+        return 0;
+
+    p = ops_find_port(&cli->ops, name, err);
+    if ( !p )
+        return -1;
+
+    set->which |= HICAMP_PORT_SET_FLAGS;
+    for ( i = 0; i < ARRAY_SIZE(switches); i++ )
+        if ( (cli->given & switches[i].on) ||
+             (!(cli->given & switches[i].off) &&
+              (p->flags & switches[i].flag)) )
+            set->flags |= switches[i].flag;
+
+    return 0;
+}
+
 int cmd_port_set(struct cli *cli, struct err *err)
 {
     struct hicamp_port_set set = { .mtu = cli->mtu };
-    const unsigned int both = OPT_ANTISPOOF | OPT_NO_ANTISPOOF;
     struct port_name name;
     char buf[PORT_TEXT];
+    unsigned int i;
 
-    if ( (cli->given & both) == both )
-        return err_set(err, EXIT_USAGE,
-                       "port set: --antispoof and --no-antispoof");
+    for ( i = 0; i < ARRAY_SIZE(switches); i++ )
+        if ( (cli->given & switches[i].on) && (cli->given & switches[i].off) )
+            return err_set(err, EXIT_USAGE, i ?
+                           "port set: --copy and --no-copy" :
+                           "port set: --antispoof and --no-antispoof");
     if ( cli->given & OPT_MAC )
         set.which |= HICAMP_PORT_SET_MAC;
     if ( cli->given & OPT_MTU )
         set.which |= HICAMP_PORT_SET_MTU;
-    if ( cli->given & both )
-        set.which |= HICAMP_PORT_SET_FLAGS;
-    if ( !set.which )
+    if ( !(cli->given & ~OPT_JSON) )
         return err_set(err, EXIT_USAGE,
                        "port set: nothing to set: --mac, --mtu, "
-                       "--antispoof or --no-antispoof");
-    if ( parse_pair(cli, &name, err) )
+                       "--[no-]antispoof or --[no-]copy");
+    if ( parse_pair(cli, &name, err) || set_flags(cli, &name, &set, err) )
         return -1;
 
     set.domid = name.domid;
     set.devid = name.devid;
     memcpy(set.mac, cli->mac, sizeof(set.mac));
-    if ( cli->given & OPT_ANTISPOOF )
-        set.flags = HICAMP_PORT_ANTISPOOF;
     if ( ops_call(&cli->ops, HICAMP_OP_port_set, &set, sizeof(set),
                   port_text(buf, &name), err) )
         return -1;

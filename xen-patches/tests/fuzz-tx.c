@@ -82,7 +82,7 @@ static void drain(const struct pkt *p)
     CHECK_EQ(seen, !!p);
 }
 
-/* group 1: to b; 2: to b and x; x may hold what has no payload only. */
+/* group 1: to b; 2: to b and x, which holds a's payload no longer than 2 ms. */
 static void exchange(unsigned int group, unsigned int len)
 {
     struct hicamp_comp c;
@@ -90,11 +90,13 @@ static void exchange(unsigned int group, unsigned int len)
 
     memcpy(p.inl + 14, &serial, sizeof(serial));
     serial++;
-    if ( len && group == 1 )
+    if ( len )
         pkt_extent(&p, a, len % 5000, len, len % 2);
     CHECK(guest_put(a, &p));
     CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
     drain(&p);
+    if ( group == 2 )
+        emul_advance(MILLISECS(2));
     CHECK_EQ(guest_reap(a, &c), p.h.nr_extents > 0);
     CHECK(!guest_reap(a, &c));
 }
@@ -141,7 +143,7 @@ static void hostile(void)
 {
     uint32_t *words = (uint32_t *)x->ctrl, n;
 
-    switch ( take(1) % 16 )
+    switch ( take(1) % 18 )
     {
     case 0:
         take_into(guest_tx_slot(x, take(1)), HICAMP_SLOT_BYTES);
@@ -186,7 +188,7 @@ static void hostile(void)
         break;
     case 13:
         n = take(1);
-        guest_issue(x, x->pool + n % 40, take(1) % 6, take(1) % 3,
+        guest_issue(x, x->pool + n % 40, take(1) % 6, take(1) % 5,
                     n & 1 ? &x->bufs[n % 32].ref : &x->pool_ref);
         break;
     case 14:
@@ -195,7 +197,14 @@ static void hostile(void)
             guest_attach(x);
         break;
     case 15:
-        guest_set(x, 1 + take(1) % 7, 68 + take(2) % 60000, take(1) % 2);
+        guest_set(x, 1 + take(1) % 7, 68 + take(2) % 60000, take(1) % 4);
+        break;
+    case 16:
+        emul_advance(MICROSECS(take(1) * 8));
+        break;
+    case 17:
+        guest_quota(x, take(1) * 2);
+        host_param(HICAMP_PARAM_BORROW_PAIR, take(1));
         break;
     }
 }
@@ -221,6 +230,8 @@ static void begin(void)
     all[0] = b = guest_new();
     all[1] = x = guest_new();
     all[2] = a = guest_new();
+    guest_quota(x, 512);    /* a quarter of the store */
+    host_param(HICAMP_PARAM_BORROW_PAIR, 64);
     flow(a, 1, all, 1);
     flow(a, 2, all, 2);
     flow(x, 1, all, 1);

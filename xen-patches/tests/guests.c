@@ -257,6 +257,23 @@ int guest_revoke(struct guest *g, uint32_t ref)
     return emul_hypercall(g->d, HICAMP_OP_space_revoke, &op);
 }
 
+int host_param(uint32_t param, uint64_t value)
+{
+    struct hicamp_param op = { .param = param, .value = value };
+
+    return emul_hypercall(dom0, HICAMP_OP_param_set, &op);
+}
+
+void guest_quota(struct guest *g, unsigned int lines)
+{
+    write_atomic(&g->d->hicamp->arena->quota, lines);
+}
+
+unsigned int guest_lines(const struct guest *g)
+{
+    return arena_used(g->d->hicamp->arena);
+}
+
 unsigned int domain_kill_hicamp(struct domain *d)
 {
     unsigned int n = 0, i;

@@ -108,6 +108,12 @@ int guest_issue(struct guest *g, unsigned long mfn, unsigned int order,
                 unsigned int flags, uint32_t *ref);
 int guest_revoke(struct guest *g, uint32_t ref);
 
+/* A parameter of the host; a value of the store's quota for g's domain. */
+int host_param(uint32_t param, uint64_t value);
+void guest_quota(struct guest *g, unsigned int lines);
+/* Lines that are charged to g's domain. */
+unsigned int guest_lines(const struct guest *g);
+
 /* The domain dies, with all its guests.  Returns how often it was preempted. */
 unsigned int guest_kill(struct guest *g);
 unsigned int domain_kill_hicamp(struct domain *d);

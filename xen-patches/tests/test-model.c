@@ -8,8 +8,9 @@
  * that it can tell, or sent to the outputs that the flow of that moment names.
  * At each output it must arrive intact, once, in order, or be one of those
  * that are counted as dropped there.  Each packet with extents is completed
- * once, and its frames are scribbled over as soon as it is, or its sender has
- * detached.  In the end nothing is left.
+ * once, and its memory is scribbled over as soon as it is, or its sender has
+ * revoked the run, or detached.  Clocks tick, quotas shrink, ports copy, and
+ * receivers sleep meanwhile.  In the end nothing is left.
  *
  * MODEL_SEED and MODEL_OPS in the environment choose another run.
  */
@@ -22,6 +23,7 @@
 #define PRIVATE         6       /* buffers of PRIVATE_PAGES to send from */
 #define PRIVATE_PAGES   5
 #define NO_REF          0
+#define QUOTA           900     /* lines of a domain: of four, all */
 
 /* What the sender does wrong. */
 enum wrong { NOTHING, LENGTH, FLAGS, HEADER, FRAME, WRONGS };
@@ -35,6 +37,7 @@ struct record {
     uint32_t end;               /* tx index behind it */
     uint32_t ref;               /* that it uses */
     int priv;                   /* buffer that it uses, or -1 */
+    uint32_t priv_ref;          /* ... through this reference */
     bool taken, fine;
 };
 
@@ -48,9 +51,11 @@ struct model {
     bool ref_issued;
     uint32_t mtu;
     bool antispoof;
+    uint64_t torn;              /* completions that said so */
     bool asleep;                /* does not look at what it receives */
     unsigned long priv;         /* first frame of the buffers */
     bool priv_busy[PRIVATE];
+    uint32_t priv_ref[PRIVATE]; /* issued so, or NO_REF */
     struct list put;            /* in the tx ring */
     struct list under_way;      /* not completed */
     struct list expected;       /* may arrive here, in this order */
@@ -117,13 +122,29 @@ static void forget(struct list *l)
     memset(l, 0, sizeof(*l));
 }
 
+static void scribble(struct model *m, unsigned int priv)
+{
+    memset(emul_guest(m->priv + priv * PRIVATE_PAGES), 0xdd,
+           PRIVATE_PAGES * PAGE_SIZE);
+}
+
+/* Take a buffer back that a packet may still be borrowing. */
+static void revoke_private(struct model *m, unsigned int priv)
+{
+    if ( m->priv_ref[priv] == NO_REF )
+        return;
+    CHECK_EQ(guest_revoke(m->g, m->priv_ref[priv]), 0);
+    m->priv_ref[priv] = NO_REF;
+    scribble(m, priv);
+}
+
 /* The sender has its frames back. */
 static void reuse(struct model *m, struct record *r)
 {
     if ( r->priv < 0 )
         return;
-    memset(emul_guest(m->priv + r->priv * PRIVATE_PAGES), 0xdd,
-           PRIVATE_PAGES * PAGE_SIZE);
+    revoke_private(m, r->priv);
+    scribble(m, r->priv);
     m->priv_busy[r->priv] = false;
 }
 
@@ -178,7 +199,9 @@ static void audit(struct model *m)
         CHECK_EQ(pi.counters[exact[i]], m->cnt[exact[i]]);
     CHECK_EQ(pi.counters[CNT(rx_packets)] + pi.queued +
              pi.counters[CNT(drop_queue)] + pi.counters[CNT(drop_torn)] +
-             pi.counters[CNT(drop_detach)], m->outputs);
+             pi.counters[CNT(drop_detach)] +
+             pi.counters[CNT(drop_quota)], m->outputs);
+    CHECK(pi.counters[CNT(torn)] >= m->torn);
     CHECK(pi.borrowed <= m->g->comp_size);
 }
 
@@ -204,6 +227,15 @@ static void extents(struct model *m, struct record *r)
         pkt_extent(&r->p, g, 0, len, false);
         r->p.ext[0].name = m->priv + i * PRIVATE_PAGES;
         r->p.ext[0].offset = offset;
+        if ( offset + len <= PAGE_SIZE << 2 && rnd(2) )
+        {
+            CHECK_EQ(guest_issue(g, r->p.ext[0].name, 2,
+                                 rnd(2) ? HICAMP_RUN_SEALED : 0,
+                                 &m->priv_ref[i]), 0);
+            r->priv_ref = m->priv_ref[i];
+            r->p.ext[0].name = r->priv_ref;
+            r->p.ext[0].type = HICAMP_EXT_REF;
+        }
         nr--;
     }
 
@@ -252,6 +284,7 @@ static void spoil(struct model *m, struct record *r)
 static void send(struct model *m)
 {
     struct record *r = calloc(1, sizeof(*r));
+    struct pkt bytes;
 
     r->uid = ++last_uid;
     r->priv = -1;
@@ -263,7 +296,14 @@ static void send(struct model *m)
     if ( !rnd(8) )
         r->p.inl[7] ^= 1; /* not the port's address */
     r->data = malloc(r->p.h.len);
-    pkt_bytes(&r->p, m->g, r->data);
+    bytes = r->p;
+    /* pkt_bytes() knows frames, and the pool. */
+    if ( r->priv_ref != NO_REF )
+    {
+        bytes.ext[0].name = m->priv + r->priv * PRIVATE_PAGES;
+        bytes.ext[0].type = HICAMP_EXT_FRAME;
+    }
+    pkt_bytes(&bytes, m->g, r->data);
     if ( !rnd(12) )
         spoil(m, r);
 
@@ -288,6 +328,7 @@ static unsigned int refusal(const struct model *m, const struct record *r)
     if ( m->antispoof && memcmp(r->p.inl + 6, m->g->mac, 6) )
         return CNT(drop_spoof);
     if ( r->wrong == FRAME ||
+         (r->priv_ref != NO_REF && r->priv_ref != m->priv_ref[r->priv]) ||
          (r->ref != NO_REF && (!m->ref_issued || r->ref != m->g->pool_ref)) )
         return CNT(drop_frame);
 
@@ -382,7 +423,10 @@ static bool reap(struct model *m)
     for ( i = l->head; i < l->tail && l->v[i]->p.h.id != c.id; i++ )
         ;
     CHECK(i < l->tail);
-    CHECK_EQ(c.status, l->v[i]->fine ? HICAMP_COMP_OK : HICAMP_COMP_BAD);
+    if ( l->v[i]->fine && c.status == HICAMP_COMP_TORN )
+        m->torn++;
+    else
+        CHECK_EQ(c.status, l->v[i]->fine ? HICAMP_COMP_OK : HICAMP_COMP_BAD);
     reuse(m, l->v[i]);
     drop(l->v[i]);
     l->v[i] = l->v[l->head++];
@@ -420,7 +464,17 @@ static void change_port(struct model *m)
     m->mtu = rnd(2) ? 65521 : 1000 + rnd(20000);
     m->antispoof = rnd(2);
     CHECK_EQ(guest_set(m->g, HICAMP_PORT_SET_MTU | HICAMP_PORT_SET_FLAGS,
-                       m->mtu, m->antispoof ? HICAMP_PORT_ANTISPOOF : 0), 0);
+                       m->mtu, (m->antispoof ? HICAMP_PORT_ANTISPOOF : 0) |
+                       (rnd(3) ? 0 : HICAMP_PORT_COPY)), 0);
+}
+
+static void change_bounds(struct model *m)
+{
+    static const unsigned int lines[] = { 0, 40, 300, QUOTA };
+
+    guest_quota(m->g, lines[rnd(2) ? 3 : rnd(4)]);
+    CHECK_EQ(host_param(HICAMP_PARAM_BORROW_PAIR, rnd(2) ? 64 : rnd(8)), 0);
+    CHECK_EQ(host_param(HICAMP_PARAM_BORROW_AGE_US, 100 + rnd(2000)), 0);
 }
 
 static void change_ref(struct model *m)
@@ -471,6 +525,7 @@ static void recreate(struct model *m)
     CHECK_EQ(guest_destroy(m->g), 0);
     detached(m);
     memset(m->cnt, 0, sizeof(m->cnt));
+    m->torn = 0;
     memset(m->flow, 0, sizeof(m->flow));
     m->outputs = 0;
     CHECK_EQ(guest_create(m->g, 0, 0), 0);
@@ -493,6 +548,8 @@ static void rebirth(struct model *m)
         {
             devid[n] = models[i].g->devid;
             of[n++] = &models[i];
+            /* What it issued goes with it, and is torn. */
+            memset(models[i].priv_ref, 0, sizeof(models[i].priv_ref));
             detached(&models[i]);
         }
     guest_kill(m->g);
@@ -519,7 +576,11 @@ static void operation(struct model *m)
     if ( m->asleep && what >= 2200 && what < 3300 )
         return;
 
-    if ( what < 1400 )
+    if ( what < 300 )
+        emul_advance(rnd(MICROSECS(100)));
+    else if ( what < 420 )
+        revoke_private(m, rnd(PRIVATE));
+    else if ( what < 1400 )
         for ( n = 1 + rnd(6); n--; )
             send(m);
     else if ( what < 2200 )
@@ -544,8 +605,10 @@ static void operation(struct model *m)
         change_ref(m);
     else if ( what < 3910 )
         change_buffer(m);
-    else if ( what < 3930 )
+    else if ( what < 3920 )
         bad_buffer(m);
+    else if ( what < 3935 )
+        change_bounds(m);
     else if ( what < 3950 )
         emul_preempt_every = rnd(4);
     else if ( what < 3980 )
@@ -556,6 +619,27 @@ static void operation(struct model *m)
         recreate(m);
     else
         rebirth(m);
+}
+
+/* What the last ports have seen: has all of it been tried? */
+static void tried(void)
+{
+    static const struct { const char *name; unsigned int counter; } t[] = {
+#define T(name) { #name, CNT(name) }
+        T(copied_port), T(copied_pair), T(copied_age), T(copied_revoke),
+        T(torn), T(drop_torn), T(drop_quota), T(tx_refs),
+#undef T
+    };
+    unsigned int i, j;
+
+    for ( i = 0; i < ARRAY_SIZE(t); i++ )
+    {
+        uint64_t n = 0;
+
+        for ( j = 0; j < PORTS; j++ )
+            n += guest_count(models[j].g, t[i].counter);
+        printf("%s %"PRIu64"\n", t[i].name, n);
+    }
 }
 
 /* Everybody does what a driver does until nothing moves any more. */
@@ -588,11 +672,13 @@ static void finish(void)
         CHECK_EQ(m->under_way.head, m->under_way.tail);
         CHECK_EQ(pi.queued, 0);
         CHECK_EQ(pi.borrowed, 0);
+        CHECK_EQ(guest_lines(m->g), 0);
         forget(&m->put);
         forget(&m->under_way);
         forget(&m->expected);
     }
     CHECK_EQ(host_info().lines_used, 0);
+    tried();
 }
 
 static unsigned long number(const char *name, unsigned long other)
@@ -609,6 +695,7 @@ static void run(unsigned long seed, unsigned long ops)
     random_state = seed * 0x9e3779b97f4a7c15ull | 1;
     for ( i = 0; i < 10; i++ )
         rnd(1);
+    CHECK_EQ(host_param(HICAMP_PARAM_QUOTA, QUOTA), 0);
     for ( i = 0; i < PORTS; i++ )
         settle(&models[i], i < PORTS - 1
                ? guest_new() : guest_add(models[0].g->d, 1, 256, 128, 64, 64));

@@ -35,6 +35,9 @@ static union {
     struct hicamp_port_detach detach;
     struct hicamp_space_op space;
     struct hicamp_flow_batch flows;
+    struct hicamp_param param;
+    struct hicamp_domain_set domain;
+    struct hicamp_segment_batch segments;
     uint8_t bytes[512];
 } arg;
 
@@ -48,8 +51,9 @@ static long call(struct domain *d, unsigned int cmd)
        arg.field = (typeof(arg.field)){ __VA_ARGS__ }; \
        call(d, HICAMP_OP_##op); })
 
-static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 32, 33, 34,
-                                    35, 36, 37, 38, 39, 48, 49 };
+static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
+                                    34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+                                    48, 49 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -123,8 +127,9 @@ TEST(each_command_is_for_who_may_issue_it)
 {
     enum { ALL, ADMIN, CONTROL };
     static const uint8_t who[] = { ALL, ADMIN, CONTROL, ALL, ALL, ALL, ALL,
-                                   ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN };
+                                   ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
+                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
+                                   ADMIN, ADMIN, ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 
@@ -214,7 +219,8 @@ TEST(the_handshake_tells_versions_and_limits)
     boot();
     d = emul_domain_create(9);
     CHECK_EQ(CALL(d, version, version, .version = HICAMP_ABI_VERSION), 0);
-    CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME);
+    CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME |
+                                   HICAMP_FEAT_SEGMENT | HICAMP_FEAT_SEALED);
     CHECK_EQ(arg.version.max_queues, 1);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);
@@ -336,6 +342,53 @@ TEST(long_operations_are_continued_with_their_progress)
     guests_end();
 }
 
+/* ---- Parameters ---------------------------------------------------------- */
+
+TEST(parameters_keep_their_ranges)
+{
+    static const struct { uint32_t param; uint64_t first, min, max; } t[] = {
+        { HICAMP_PARAM_BORROW_AGE_US, 1000, 100, 1000000 },
+        { HICAMP_PARAM_BORROW_PAIR, 64, 0, 256 },
+        { HICAMP_PARAM_QUOTA, 512, 1, 2048 },   /* mem=1M */
+    };
+    unsigned int i, j;
+
+    boot();
+    for ( i = 0; i < ARRAY_SIZE(t); i++ )
+    {
+        const uint64_t bad[] = { t[i].min - 1, t[i].max + 1, ~0ull,
+                                 t[i].max | 1ull << 32 };
+
+        CHECK_EQ(CALL(dom0, param_get, param, .param = t[i].param), 0);
+        CHECK_EQ(arg.param.value, t[i].first);
+        for ( j = 0; j < ARRAY_SIZE(bad); j++ )
+            CHECK_EQ(CALL(dom0, param_set, param, .param = t[i].param,
+                          .value = bad[j]), -EINVAL);
+        CHECK_EQ(CALL(dom0, param_set, param, .param = t[i].param,
+                      .value = t[i].min, .pad = 1), -EINVAL);
+        CHECK_EQ(CALL(dom0, param_get, param, .param = t[i].param), 0);
+        CHECK_EQ(arg.param.value, t[i].first);
+        for ( j = 0; j < 2; j++ )
+        {
+            CHECK_EQ(CALL(dom0, param_set, param, .param = t[i].param,
+                          .value = j ? t[i].max : t[i].min), 0);
+            CHECK_EQ(CALL(dom0, param_get, param, .param = t[i].param), 0);
+            CHECK_EQ(arg.param.value, j ? t[i].max : t[i].min);
+        }
+        CHECK_EQ(CALL(dom0, param_get, param, .param = t[i].param, .pad = 1),
+                 -EINVAL);
+    }
+    for ( i = 0; i < 4; i++ )
+    {
+        const uint32_t none[] = { 0, 4, 0x10001, ~0u };
+
+        CHECK_EQ(CALL(dom0, param_get, param, .param = none[i]), -ENOENT);
+        CHECK_EQ(CALL(dom0, param_set, param, .param = none[i], .value = 200),
+                 -ENOENT);
+    }
+    guests_end();
+}
+
 /* ---- Ports --------------------------------------------------------------- */
 
 TEST(what_is_wrong_with_a_port_is_told)
@@ -348,7 +401,7 @@ TEST(what_is_wrong_with_a_port_is_told)
     CHECK_EQ(CALL(dom0, port_create, create, .domid = 9, .mtu = 67), -EINVAL);
     CHECK_EQ(CALL(dom0, port_create, create, .domid = 9, .mtu = 65522),
              -EINVAL);
-    CHECK_EQ(CALL(dom0, port_create, create, .domid = 9, .flags = 2), -EINVAL);
+    CHECK_EQ(CALL(dom0, port_create, create, .domid = 9, .flags = 4), -EINVAL);
     CHECK_EQ(CALL(dom0, port_create, create, .domid = 9,
                   .flags = HICAMP_PORT_ATTACHED), -EINVAL);
     CHECK_EQ(CALL(dom0, port_create, create, .domid = 9), 0);
@@ -363,7 +416,7 @@ TEST(what_is_wrong_with_a_port_is_told)
     CHECK_EQ(CALL(dom0, port_set, set, .domid = 9, .which = 8), -EINVAL);
     CHECK_EQ(CALL(dom0, port_set, set, .domid = 9, .which = 2, .mtu = 1),
              -EINVAL);
-    CHECK_EQ(CALL(dom0, port_set, set, .domid = 9, .which = 4, .flags = 2),
+    CHECK_EQ(CALL(dom0, port_set, set, .domid = 9, .which = 4, .flags = 4),
              -EINVAL);
     CHECK_EQ(CALL(dom0, port_set, set, .domid = 9, .which = 1, .flags = 2,
                   .devid = 3), -ENOENT);

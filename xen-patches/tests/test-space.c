@@ -25,6 +25,7 @@ static void destroy_hook(struct domain *dying)
 
 void test_setup(void)
 {
+    CHECK_EQ(line_store_init(MB(1)), 0);
     emul_domain_destroy_hook = destroy_hook;
 }
 
@@ -196,7 +197,9 @@ TEST(order_and_flags_are_checked)
     begin();
     CHECK_EQ(issue(page, HICAMP_ORDER_MAX + 1, 0, &ref), -EINVAL);
     CHECK_EQ(issue(page, 0xffff, 0, &ref), -EINVAL);
-    CHECK_EQ(issue(page, 0, 2, &ref), -EINVAL);
+    CHECK_EQ(issue(page, 0, HICAMP_RUN_RW | HICAMP_RUN_SEALED, &ref),
+             -EINVAL);
+    CHECK_EQ(issue(page, 0, 4, &ref), -EINVAL);
     CHECK_EQ(issue(page, 0, 0x8001, &ref), -EINVAL);
     CHECK_EQ(hd->runs, 0);
     end();

@@ -18,6 +18,7 @@ struct label {
     uint32_t from;              /* CPU */
     uint32_t seq;               /* goes up */
     uint32_t nr;                /* extents, each ... */
+    uint32_t lent;              /* ... of the pool, or one that is all seq */
     struct { uint32_t offset, len; } ext[HICAMP_EXTENTS_MAX / 4];
 };
 
@@ -30,14 +31,18 @@ static struct {
     uint32_t seen[CPUS];        /* last received from */
     uint64_t received;
     bool ref_issued;
+    unsigned long lent;         /* pages that are written after sending */
 } side[CPUS];
+
+#define LENT_ORDER      1
+#define LENT_BYTES      (PAGE_SIZE << LENT_ORDER)
 
 /* Flows of group 1 to CPUS: that many outputs. */
 static const unsigned int outputs[] = { 0, 1, 2, 4 };
 
 void test_setup(void)
 {
-    guests_boot("2M");
+    guests_boot("16M");
 }
 
 static void send_some(unsigned int cpu)
@@ -70,6 +75,38 @@ static void send_some(unsigned int cpu)
     CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
 }
 
+/* A packet from a run that is revoked and written to at once. */
+static void send_and_revoke(unsigned int cpu)
+{
+    struct guest *g = guests[cpu];
+    struct pkt p = pkt_new(g, 1 + test_random() % 3, HICAMP_INLINE_MAX);
+    struct label l = { .from = cpu, .seq = side[cpu].seq + 1, .nr = 1,
+                       .lent = 1 };
+    uint32_t ref;
+
+    memset(emul_guest(side[cpu].lent), l.seq, LENT_BYTES);
+    CHECK_EQ(guest_issue(g, side[cpu].lent, LENT_ORDER,
+                         test_random() % 2 ? HICAMP_RUN_SEALED : 0, &ref), 0);
+    p.h.len += LENT_BYTES;
+    p.h.nr_extents = 1;
+    p.ext[0] = (struct hicamp_extent){
+        .name = ref, .len = LENT_BYTES, .type = HICAMP_EXT_REF,
+    };
+    memcpy(p.inl + 14, &l, sizeof(l));
+    if ( guest_put(g, &p) )
+    {
+        uint32_t before = g->tx_prod;
+
+        side[cpu].seq++;
+        CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+        /* What has not been taken, for want of completions, is refused. */
+        if ( read_atomic(&g->ctrl->tx_cons) == before && test_random() % 2 )
+            emul_advance(MICROSECS(test_random() % 1000));
+    }
+    CHECK_EQ(guest_revoke(g, ref), 0);
+    memset(emul_guest(side[cpu].lent), ~l.seq, LENT_BYTES);
+}
+
 static bool receive(unsigned int cpu)
 {
     struct guest *g = guests[cpu];
@@ -82,6 +119,13 @@ static bool receive(unsigned int cpu)
     CHECK(l.from < CPUS && l.nr <= ARRAY_SIZE(l.ext));
     CHECK((int32_t)(l.seq - side[cpu].seen[l.from]) > 0);
     side[cpu].seen[l.from] = l.seq;
+    for ( i = at; l.lent && i < at + LENT_BYTES; i++ )
+        CHECK_EQ(g->got.data[i], (uint8_t)l.seq);
+    if ( l.lent )
+    {
+        at += LENT_BYTES;
+        l.nr = 0;
+    }
     for ( i = 0; i < l.nr; at += l.ext[i++].len )
         CHECK(!memcmp(g->got.data + at, emul_guest(guests[l.from]->pool) +
                       l.ext[i].offset, l.ext[i].len));
@@ -136,8 +180,12 @@ static void drive(void *arg, unsigned int cpu)
     {
         unsigned int what = test_random() % 200;
 
-        if ( what < 80 )
+        if ( what < 50 )
             send_some(cpu);
+        else if ( what < 70 )
+            send_and_revoke(cpu);
+        else if ( what < 80 )
+            emul_advance(MICROSECS(test_random() % 200));
         else if ( what < 160 )
         {
             while ( receive(cpu) )
@@ -158,7 +206,7 @@ static void drive(void *arg, unsigned int cpu)
             CHECK_EQ(guest_set(other, HICAMP_PORT_SET_MTU |
                                HICAMP_PORT_SET_FLAGS | HICAMP_PORT_SET_MAC,
                                5000 + test_random() % 9000,
-                               test_random() % 2), 0);
+                               test_random() % 4), 0);
         else if ( what == 198 )
             write_atomic(&g->ctrl->rx_event, test_random() % 2),
             write_atomic(&g->ctrl->comp_event, test_random() % 2);
@@ -240,7 +288,9 @@ TEST(what_many_cpus_send_arrives_intact_and_in_order_or_is_counted)
     {
         guests[i] = i % 2 ? guest_new() : guest_sized(256, 128, 64, 128);
         side[i].ref_issued = true;
+        side[i].lent = emul_pages_create(guests[i]->d, 1 << LENT_ORDER);
     }
+    CHECK_EQ(host_param(HICAMP_PARAM_BORROW_PAIR, 20), 0);
     for ( i = 0; i < CPUS; i++ )
         for ( j = 1; j < CPUS; j++ )
         {
@@ -277,7 +327,8 @@ TEST(what_many_cpus_send_arrives_intact_and_in_order_or_is_counted)
         expected -= pi.counters[CNT(drop_noport)];
         arrived += pi.counters[CNT(rx_packets)] +
                    pi.counters[CNT(drop_mtu)] + pi.counters[CNT(drop_queue)] +
-                   pi.counters[CNT(drop_torn)] + pi.counters[CNT(drop_detach)];
+                   pi.counters[CNT(drop_torn)] + pi.counters[CNT(drop_detach)] +
+                   pi.counters[CNT(drop_quota)];
         CHECK(pi.counters[CNT(rx_packets)] >= side[i].received);
         CHECK_EQ(pi.counters[CNT(drop_malformed)] +
                  pi.counters[CNT(drop_header)] +
@@ -286,6 +337,76 @@ TEST(what_many_cpus_send_arrives_intact_and_in_order_or_is_counted)
     }
     CHECK_EQ(matched, sent);
     CHECK_EQ(arrived, expected);
+    guests_end();
+}
+
+/* ---- Senders that die ---------------------------------------------------- */
+
+static bool over;
+
+/* CPU 0 makes senders and kills them; 1 receives, 2 ages, 3 looks. */
+static void die(void *arg, unsigned int cpu)
+{
+    struct guest *to = guests[0];
+    unsigned int i, j;
+
+    for ( i = 0; !cpu && i < rounds; i++ )
+    {
+        struct guest *g = guest_new();
+
+        flow(g, 1, &to, 1);
+        for ( j = 0; j < 8; j++ )
+        {
+            struct pkt p = pkt_new(g, 1, 60);
+
+            p.inl[20] = j % 2;
+            pkt_extent(&p, g, 100 * j, 3000, j % 2);
+            if ( guest_put(g, &p) && j % 3 == 2 )
+                CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+        }
+        memset(emul_guest(g->pool), 0x77, PAGE_SIZE);
+        guest_kill(g);
+    }
+    if ( !cpu )
+        write_atomic(&over, true);
+
+    while ( cpu && !read_atomic(&over) )
+        switch ( cpu )
+        {
+        case 1:
+            while ( guest_get(to) )
+                CHECK_EQ(to->got.h.len, 3060);
+            guest_fill(to);
+            CHECK_EQ(guest_doorbell(to, HICAMP_DOORBELL_RX), 0);
+            break;
+        case 2:
+            emul_advance(MICROSECS(100));
+            cpu_relax();
+            break;
+        default:
+            host_info();
+            cpu_relax();
+            break;
+        }
+}
+
+TEST(senders_that_die_leave_packets_or_counted_drops)
+{
+    struct hicamp_port_info pi;
+
+    rounds = 60;
+    guests[0] = guest_new();
+    emul_run(CPUS, die, NULL);
+    do {
+        guest_fill(guests[0]);
+        CHECK_EQ(guest_doorbell(guests[0], HICAMP_DOORBELL_RX), 0);
+    } while ( guest_get(guests[0]) );
+    pi = guest_info(guests[0]);
+    CHECK_EQ(pi.queued, 0);
+    CHECK_EQ(pi.counters[CNT(rx_packets)] + pi.counters[CNT(drop_torn)] +
+             pi.counters[CNT(drop_queue)] + pi.counters[CNT(drop_quota)],
+             rounds * 6);
+    CHECK_EQ(guest_lines(guests[0]), 0);
     guests_end();
 }
 

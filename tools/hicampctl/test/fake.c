@@ -41,6 +41,9 @@ void fake_reset(void)
     fake.nr_counters = HICAMP_NR_COUNTERS;
     fake.features = HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME;
     fake.used_ns = UINT64_MAX;
+    fake.param[HICAMP_PARAM_BORROW_AGE_US] = 1000;
+    fake.param[HICAMP_PARAM_BORROW_PAIR] = 64;
+    fake.param[HICAMP_PARAM_QUOTA] = 131072;
 }
 
 static int port_create(uint16_t domid, uint32_t devid,
@@ -202,7 +205,7 @@ static int op_create(struct hicamp_port_create *c)
     struct hicamp_port_info *p;
     int rc;
 
-    if ( (c->flags & ~HICAMP_PORT_ANTISPOOF) || c->port ||
+    if ( (c->flags & ~(HICAMP_PORT_ANTISPOOF | HICAMP_PORT_COPY)) || c->port ||
          (c->mtu && (c->mtu < 68 || c->mtu > 65521)) )
         return -EINVAL;
     if ( c->domid > 1000 )
@@ -247,7 +250,8 @@ static int op_set(const struct hicamp_port_set *s)
     if ( s->which & HICAMP_PORT_SET_MTU )
         p->mtu = s->mtu ? s->mtu : 65521;
     if ( s->which & HICAMP_PORT_SET_FLAGS )
-        p->flags = (p->flags & ~HICAMP_PORT_ANTISPOOF) | s->flags;
+        p->flags = (p->flags & ~(HICAMP_PORT_ANTISPOOF | HICAMP_PORT_COPY)) |
+                   s->flags;
 
     return 0;
 }
@@ -417,6 +421,56 @@ static int op_dump(struct hicamp_query *q)
     return 0;
 }
 
+static int op_param(struct hicamp_param *p, bool set)
+{
+    if ( p->pad || (!set && p->value) )
+        return -EINVAL;
+    if ( !p->param || p->param >= ARRAY_SIZE(fake.param) )
+        return -ENOENT;
+    if ( set && p->value > 1000000 )
+        return -EINVAL;
+    if ( set )
+        fake.param[p->param] = p->value;
+    else
+        p->value = fake.param[p->param];
+
+    return 0;
+}
+
+static int op_domain_set(const struct hicamp_domain_set *s)
+{
+    if ( s->pad || s->pad2 || !s->which || (s->which & ~3u) )
+        return -EINVAL;
+    if ( s->domid > 1000 )
+        return -ESRCH;
+    if ( !find_port(s->domid, 0) )
+        return -ENOENT;
+    fake.domain_set = *s;
+
+    return 0;
+}
+
+/* A domain for each port of device 0. */
+static int op_domain_query(struct hicamp_query *q)
+{
+    struct hicamp_domain_info *d = reach(q->entries, q->nr * sizeof(*d));
+    uint32_t i;
+
+    if ( q->pad || !q->nr || q->nr > 4096 )
+        return -EINVAL;
+    if ( !d )
+        return -EFAULT;
+    for ( i = 0; i < q->nr && q->cursor < fake.nr_ports; i++, q->cursor++ )
+        d[i] = (struct hicamp_domain_info){
+            .domid = fake.port[q->cursor].domid, .tenant = i % 2 ? 70 + i : 0,
+            .quota = 4096, .used = 17, .peak = 99, .refused = 3, .runs = 5,
+            .frames = 80,
+        };
+    q->nr = i;
+
+    return 0;
+}
+
 static int op_version(struct hicamp_version *v)
 {
     uint32_t theirs = v->version;
@@ -445,6 +499,10 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
         [HICAMP_OP_port_query] = sizeof(struct hicamp_query),
         [HICAMP_OP_flow_update] = sizeof(struct hicamp_flow_batch),
         [HICAMP_OP_flow_dump] = sizeof(struct hicamp_query),
+        [HICAMP_OP_domain_set] = sizeof(struct hicamp_domain_set),
+        [HICAMP_OP_domain_query] = sizeof(struct hicamp_query),
+        [HICAMP_OP_param_get] = sizeof(struct hicamp_param),
+        [HICAMP_OP_param_set] = sizeof(struct hicamp_param),
     };
 
     (void)hc;
@@ -464,6 +522,10 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
     case HICAMP_OP_port_query:   return op_port_query(arg);
     case HICAMP_OP_flow_update:  return op_update(arg);
     case HICAMP_OP_flow_dump:    return op_dump(arg);
+    case HICAMP_OP_domain_set:   return op_domain_set(arg);
+    case HICAMP_OP_domain_query: return op_domain_query(arg);
+    case HICAMP_OP_param_get:    return op_param(arg, false);
+    case HICAMP_OP_param_set:    return op_param(arg, true);
 
     case HICAMP_OP_admin_set:
         if ( ((struct hicamp_admin *)arg)->domid > 1000 )

@@ -36,6 +36,8 @@ struct fake
         uint8_t actions[HICAMP_ACTIONS_MAX];
     } *flow;
     uint16_t admin;
+    uint64_t param[4];          /* by HICAMP_PARAM_* */
+    struct hicamp_domain_set domain_set; /* the last */
 };
 
 extern struct fake fake;

@@ -130,8 +130,20 @@ static void wrong_words_exit_2_and_need_no_hypervisor(void)
         "2");
     BAD(2, "--watch: 'nan' is not a number of seconds from 0.001 to 86400",
         "port", "stats", "--watch", "nan");
-    BAD(2, "port set: nothing to set: --mac, --mtu, --antispoof or "
-        "--no-antispoof", "port", "set", "1.0");
+    BAD(2, "port set: nothing to set: --mac, --mtu, --[no-]antispoof or "
+        "--[no-]copy", "port", "set", "1.0");
+    BAD(2, "port set: --copy and --no-copy", "port", "set", "1.0", "--copy",
+        "--no-copy");
+    BAD(2, "domain set: 'x' is not a domain id", "domain", "set", "x");
+    BAD(2, "domain set: nothing to set: --quota or --tenant", "domain",
+        "set", "1");
+    BAD(2, "--quota: '-1' is not a number of lines", "domain", "set", "1",
+        "--quota", "-1");
+    BAD(2, "--tenant: '0x100000000' is not a number of 32 bits", "domain",
+        "set", "1", "--tenant", "0x100000000");
+    BAD(2, "param: 'x' is not a parameter (try param list)", "param", "get",
+        "x");
+    BAD(2, "param set: 'x' is not a number", "param", "set", "quota", "x");
     BAD(2, "admin set: 'x' is not a domain id", "admin", "set", "x");
     BAD(2, "admin set: '1.2' is not a domain id", "admin", "set", "1.2");
     BAD(2, "flow add: needs MATCH and ACTIONS, or --batch FILE", "flow",
@@ -177,6 +189,11 @@ static void hypervisor_errors_exit_1_with_a_sentence(void)
     BAD(1, "port 2000.0: no such domain, or it is dying", "port", "create",
         "2000.0");
     BAD(1, "no domain 2000", "admin", "set", "2000");
+    BAD(1, "no domain 2000, or it is dying", "domain", "set", "2000",
+        "--quota", "1");
+    BAD(1, "domain 3 has no port", "domain", "set", "3", "--tenant", "1");
+    BAD(1, "borrow-age: the hypervisor takes a value to be out of its range",
+        "param", "set", "borrow-age", "1000001");
     BAD(1, "flow: output: no port 3.0", "flow", "add", "any", "output=3.0");
     BAD(1, "a port that the flow names does not exist", "flow", "add", "any",
         "output=99");
@@ -257,11 +274,62 @@ static void ports_are_made_changed_and_destroyed(void)
     GOOD("port", "set", "65537", "--no-antispoof", "--json");
     is_json("port set");
     CHECK(!fake.port[0].flags && fake.port[0].mtu == 9000, "flags alone");
+    GOOD("port", "set", "5.1", "--antispoof");
+    GOOD("port", "set", "5.1", "--copy");
+    CHECK(fake.port[0].flags == (HICAMP_PORT_ANTISPOOF | HICAMP_PORT_COPY),
+          "the other flag stays");
+    GOOD("port", "show", "5.1");
+    CHECK(says("copied before it is delivered"), "%s", out);
+    GOOD("port", "set", "5.1", "--no-antispoof");
+    CHECK(fake.port[0].flags == HICAMP_PORT_COPY, "the other flag stays");
+    GOOD("port", "create", "7.0", "--copy");
+    CHECK(fake.port[1].flags == HICAMP_PORT_COPY, "created to copy");
+    GOOD("port", "destroy", "7.0");
     GOOD("--json", "port", "create", "6.0");
     is_json("port create");
     CHECK(says("\"port\":65538"), "%s", out);
     GOOD("port", "destroy", "65537");
     CHECK(fake.nr_ports == 1 && fake.port[0].domid == 6, "destroyed");
+}
+
+static void domains_get_quotas_and_tenants(void)
+{
+    fake_reset();
+    GOOD("domain", "list", "--json");
+    CHECK(!strcmp(out, "{\"domains\":[]}\n"), "%s", out);
+    fake_ports(130);
+    fake.calls[HICAMP_OP_domain_query] = 0;
+    GOOD("domain", "list");
+    CHECK(fake.calls[HICAMP_OP_domain_query] == 3, "calls");
+    CHECK(says("REFUSED") && says("130") && says("71"), "%s", out);
+    GOOD("domain", "list", "--json");
+    is_json("domain list");
+    CHECK(says("{\"domid\":2,\"tenant\":71,\"quota\":4096,\"used\":17"),
+          "%s", out);
+
+    GOOD("domain", "set", "7", "--quota", "0");
+    CHECK(fake.domain_set.domid == 7 && !fake.domain_set.quota &&
+          fake.domain_set.which == HICAMP_DOMAIN_SET_QUOTA, "quota");
+    GOOD("domain", "set", "8", "--quota", "500", "--tenant", "9", "--json");
+    is_json("domain set");
+    CHECK(fake.domain_set.domid == 8 && fake.domain_set.quota == 500 &&
+          fake.domain_set.tenant == 9 && fake.domain_set.which == 3, "both");
+}
+
+static void parameters_are_read_and_set(void)
+{
+    fake_reset();
+    GOOD("param", "list");
+    CHECK(!strcmp(out, "borrow-age   1000 us\nborrow-pair  64 packets\n"
+                       "quota        131072 lines\n"), "%s", out);
+    GOOD("param", "set", "borrow-pair", "0");
+    CHECK(!fake.param[HICAMP_PARAM_BORROW_PAIR] && !*out, "%s", out);
+    GOOD("param", "get", "borrow-pair");
+    CHECK(!strcmp(out, "borrow-pair  0 packets\n"), "%s", out);
+    GOOD("param", "set", "borrow-age", "500", "--json");
+    CHECK(!strcmp(out, "{\"borrow-age\":500}\n"), "%s", out);
+    GOOD("param", "list", "--json");
+    is_json("param list");
 }
 
 static void ports_are_listed_in_many_batches(void)
@@ -495,6 +563,8 @@ int main(void)
     TEST(output_that_cannot_be_written_is_an_error);
     TEST(info_tells_limits_and_use);
     TEST(ports_are_made_changed_and_destroyed);
+    TEST(domains_get_quotas_and_tenants);
+    TEST(parameters_are_read_and_set);
     TEST(ports_are_listed_in_many_batches);
     TEST(counters_of_other_versions_are_shown);
     TEST(watching_gives_rates);

@@ -45,6 +45,7 @@ typedef struct { void *p; } emul_handle_void;
 #define guest_handle_from_ptr(ptr, type) \
     ((XEN_GUEST_HANDLE_PARAM(type)){ ptr })
 #define copy_from_guest(to, hnd, nr)    emul_copy(to, (hnd).p, (hnd).p, nr)
+#define clear_guest(hnd, nr)            emul_clear((hnd).p, (hnd).p, nr)
 #define copy_to_guest(hnd, from, nr)    emul_copy((hnd).p, from, (hnd).p, nr)
 
 long do_hicamp_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg);

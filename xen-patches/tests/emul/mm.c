@@ -7,6 +7,7 @@
  */
 
 #define _GNU_SOURCE
+#include "borrow.h"
 #include "op.h"
 
 #include <sys/mman.h>
@@ -162,6 +163,10 @@ static int guest_fd = -1;
 static uint8_t *guest_base;
 static unsigned long guest_next;        /* first page never handed out */
 
+static unsigned long domheap_free[EMUL_FRAMES]; /* pages to hand out again */
+static unsigned long domheap_nr_free;
+static pthread_mutex_t domheap_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 static void __attribute__((__constructor__)) guest_init(void)
 {
     guest_fd = memfd_create("emul", 0);
@@ -196,6 +201,23 @@ void *emul_guest(unsigned long mfn)
     return guest_base + (mfn - EMUL_MFN_BASE) * PAGE_SIZE;
 }
 
+bool emul_guest_map(unsigned long mfn, bool writable)
+{
+    struct page_info *pg = mfn_to_page(_mfn(mfn));
+
+    if ( writable && !pg->emul_writable &&
+         !get_page_type(pg, PGT_writable_page) )
+        return false;
+    if ( !writable && pg->emul_writable )
+        put_page_type(pg);
+    pg->emul_writable = writable;
+    if ( mprotect(emul_guest(mfn), PAGE_SIZE,
+                  writable ? PROT_READ | PROT_WRITE : PROT_READ) )
+        abort();
+
+    return true;
+}
+
 bool get_page(struct page_info *pg, const struct domain *d)
 {
     unsigned long x = read_atomic(&pg->count_info), y;
@@ -222,18 +244,75 @@ void put_page(struct page_info *pg)
     if ( (y & PGC_count_mask) > 1 )
         return;
 
-    /* The last reference: the page is free, and nobody may touch it. */
     ASSERT(!(y & PGC_allocated));
+    free_domheap_page(pg);
+}
+
+/* The last reference has gone: the page is free, and nobody may touch it. */
+void free_domheap_page(struct page_info *pg)
+{
+    unsigned long x = read_atomic(&pg->count_info);
+
+    ASSERT(!(x & (PGC_count_mask | PGC_allocated)));
     ASSERT(!(read_atomic(&pg->u.inuse.type_info) & PGT_count_mask));
     ASSERT(!read_atomic(&pg->emul_maps));
     write_atomic(&pg->emul_owner, NULL);
     if ( mprotect(emul_guest(mfn_x(page_to_mfn(pg))), PAGE_SIZE, PROT_NONE) )
         abort();
+
+    if ( !(x & PGC_extra) )
+        return;
+
+    write_atomic(&pg->count_info, 0UL);
+    pthread_mutex_lock(&domheap_mutex);
+    domheap_free[domheap_nr_free++] = mfn_x(page_to_mfn(pg));
+    pthread_mutex_unlock(&domheap_mutex);
+}
+
+struct page_info *alloc_domheap_page(struct domain *d, unsigned int memflags)
+{
+    struct page_info *pg;
+    unsigned long mfn = 0;
+
+    if ( alloc_fails() || read_atomic(&d->is_dying) )
+        return NULL;
+
+    ASSERT(memflags == MEMF_no_refcount);
+    pthread_mutex_lock(&domheap_mutex);
+    if ( domheap_nr_free )
+        mfn = domheap_free[--domheap_nr_free];
+    if ( mfn && mprotect(emul_guest(mfn), PAGE_SIZE, PROT_READ | PROT_WRITE) )
+        abort();
+    if ( !mfn )
+        mfn = emul_pages_create(d, 1);
+    pthread_mutex_unlock(&domheap_mutex);
+
+    memset(emul_guest(mfn), 0xa5, PAGE_SIZE);
+    pg = mfn_to_page(_mfn(mfn));
+    memset(&pg->u, 0, sizeof(pg->u));
+    write_atomic(&pg->emul_owner, d);
+    write_atomic(&pg->count_info, PGC_allocated | PGC_extra | 1);
+
+    return pg;
+}
+
+void put_page_alloc_ref(struct page_info *pg)
+{
+    unsigned long y = __atomic_fetch_and(&pg->count_info, ~PGC_allocated,
+                                         __ATOMIC_SEQ_CST);
+
+    ASSERT((y & PGC_count_mask) > 1);
+    if ( y & PGC_allocated )
+        put_page(pg);
 }
 
 int get_page_type(struct page_info *pg, unsigned long type)
 {
     unsigned long x = read_atomic(&pg->u.inuse.type_info), y, n;
+
+    ASSERT(type == PGT_writable_page || type == PGT_shared_page ||
+           type == PGT_l1_page_table || type == PGT_seg_desc_page);
+    ASSERT(read_atomic(&pg->count_info) & PGC_count_mask);
 
     do {
         y = x;
@@ -326,6 +405,7 @@ void emul_pages_recycle(void)
     for ( i = 0; i < guest_next; i++ )
         ASSERT(!emul_pages[i].count_info);
     guest_next = 0;
+    domheap_nr_free = 0;
 }
 
 void emul_page_free(unsigned long mfn)
@@ -335,6 +415,11 @@ void emul_page_free(unsigned long mfn)
                                          __ATOMIC_SEQ_CST);
 
     ASSERT(y & PGC_allocated);
+    if ( pg->emul_writable )
+    {
+        pg->emul_writable = false;
+        put_page_type(pg);
+    }
     put_page(pg);
 }
 
@@ -500,6 +585,19 @@ int emul_copy(void *to, const void *from, const void *guest, size_t bytes)
     return 0;
 }
 
+int emul_clear(void *to, const void *guest, size_t bytes)
+{
+    unsigned int n = __atomic_add_fetch(&copies, 1, __ATOMIC_SEQ_CST);
+    uintptr_t addr = (uintptr_t)guest;
+
+    if ( read_atomic(&copies_fail) == n || addr < PAGE_SIZE ||
+         addr + bytes < addr )
+        return -EFAULT;
+    memset(to, 0, bytes);
+
+    return 0;
+}
+
 int __attribute__((__weak__)) hicamp_copy_in(void *to, uint64_t addr,
                                              size_t bytes)
 {
@@ -508,12 +606,27 @@ int __attribute__((__weak__)) hicamp_copy_in(void *to, uint64_t addr,
     return emul_copy(to, guest, guest, bytes);
 }
 
+/* Suites without packets: nobody borrows. */
+int __attribute__((__weak__)) borrow_recall(struct hicamp_domain *hd,
+                                            const uint32_t *indices,
+                                            unsigned int nr)
+{
+    return 0;
+}
+
 int __attribute__((__weak__)) hicamp_copy_out(uint64_t addr, const void *from,
                                               size_t bytes)
 {
     void *guest = (void *)(uintptr_t)addr;
 
     return emul_copy(guest, from, guest, bytes);
+}
+
+int __attribute__((__weak__)) hicamp_clear_out(uint64_t addr, size_t bytes)
+{
+    void *guest = (void *)(uintptr_t)addr;
+
+    return emul_clear(guest, guest, bytes);
 }
 
 /* ---- The tests' side ----------------------------------------------------- */

@@ -98,6 +98,7 @@ void free_xenheap_pages(void *v, unsigned int order);
 #define PGT_none                (0UL << 61)
 #define PGT_l1_page_table       (1UL << 61)
 #define PGT_seg_desc_page       (5UL << 61)
+#define PGT_shared_page         (6UL << 61)
 #define PGT_writable_page       (7UL << 61)
 #define PGT_type_mask           (7UL << 61)
 #define PGT_count_mask          ((1UL << 32) - 1)
@@ -114,6 +115,7 @@ struct page_info {
     struct domain *emul_owner;
     int emul_maps;              /* map_domain_page() under way */
     unsigned int emul_dirtied;  /* paging_mark_dirty() calls */
+    bool emul_writable;         /* emul_guest_map() */
 };
 
 extern struct page_info emul_pages[EMUL_FRAMES];
@@ -127,9 +129,14 @@ mfn_t page_to_mfn(const struct page_info *pg);
                                     PGC_xen_heap))
 #define is_xen_heap_mfn(m)      (mfn_valid(m) && \
                                  is_xen_heap_page(mfn_to_page(m)))
-#define is_special_page(pg)     is_xen_heap_page(pg)
+#define is_special_page(pg)     (is_xen_heap_page(pg) || \
+                                 (read_atomic(&(pg)->count_info) & PGC_extra))
 
-/* References as in Xen: get_* answer whether they could; put_* abort on none. */
+/*
+ * References as in Xen: get_* answer whether they could; put_* abort on none.
+ * A page has one type while anybody holds it as that, and PGT_none is no type
+ * to hold a page as.
+ */
 bool __must_check get_page(struct page_info *pg, const struct domain *d);
 void put_page(struct page_info *pg);
 int __must_check get_page_type(struct page_info *pg, unsigned long type);
@@ -137,6 +144,18 @@ void put_page_type(struct page_info *pg);
 int __must_check get_page_and_type(struct page_info *pg, struct domain *d,
                                    unsigned long type);
 void put_page_and_type(struct page_info *pg);
+/* Drops the owner's reference, if it is still there; another one is held. */
+void put_page_alloc_ref(struct page_info *pg);
+
+/*
+ * A page of d with only the owner's reference, PGC_extra with
+ * MEMF_no_refcount; its bytes are arbitrary.  NULL: no memory (an allocation
+ * as emul_fail_alloc() counts them), or d is dying.
+ */
+struct page_info *alloc_domheap_page(struct domain *d, unsigned int memflags);
+/* Nobody refers to it any more; the page may be handed out again. */
+void free_domheap_page(struct page_info *pg);
+
 struct page_info *get_page_from_mfn(mfn_t mfn, struct domain *d);
 
 typedef enum { p2m_ram_rw, p2m_invalid } p2m_type_t;
@@ -162,6 +181,14 @@ void emul_pages_free(struct domain *d);
 
 /* The guest's view of the page: mfn's bytes and those that follow. */
 void *emul_guest(unsigned long mfn);
+
+/*
+ * The guest maps its page writable, or no longer, as with update_va_mapping.
+ * False: Xen refuses the writable mapping.  From the first call on a page can
+ * be written only while it is mapped so; before, nothing is known of its
+ * mappings, and none holds its type.
+ */
+bool emul_guest_map(unsigned long mfn, bool writable);
 
 /* ---- Mappings ------------------------------------------------------------ */
 
@@ -193,8 +220,9 @@ void paging_mark_dirty(struct domain *d, mfn_t mfn);
 /*
  * Guest addresses are the test's own.  Addresses below one page fault, and the
  * copy that emul_fail_copy() names (1: the next; 0: none) does.  mm.c has
- * hicamp_copy_in() and _out() for suites without op.c.
+ * hicamp_copy_in() and the like for suites without op.c.
  */
+int emul_clear(void *to, const void *guest, size_t bytes);
 int emul_copy(void *to, const void *from, const void *guest, size_t bytes);
 void emul_fail_copy(unsigned int nth);
 /* Copies since emul_fail_copy() was last called. */

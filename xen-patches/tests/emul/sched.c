@@ -45,6 +45,22 @@ unsigned int emul_check_cpu(unsigned int cpu)
     return cpu;
 }
 
+static struct notifier_block *cpu_notifiers;
+
+void register_cpu_notifier(struct notifier_block *nfb)
+{
+    nfb->next = cpu_notifiers;
+    cpu_notifiers = nfb;
+}
+
+void emul_cpu_down(unsigned int cpu)
+{
+    struct notifier_block *nfb;
+
+    for ( nfb = cpu_notifiers; nfb; nfb = nfb->next )
+        nfb->notifier_call(nfb, CPU_DEAD, (void *)(uintptr_t)cpu);
+}
+
 void emul_cpu_relax(void)
 {
     sched_yield();
@@ -292,8 +308,8 @@ void rcu_barrier(void)
 
 /* ---- Domains ------------------------------------------------------------- */
 
-static struct domain *domain_list;
-static DEFINE_RCU_READ_LOCK(domlist_read_lock);
+struct domain *emul_domain_list;
+rcu_read_lock_t domlist_read_lock;
 static pthread_mutex_t domain_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 void emul_set_current(struct domain *d)
@@ -316,8 +332,8 @@ struct domain *emul_domain_create(domid_t id)
     atomic_set(&d->refcnt, 1);
 
     pthread_mutex_lock(&domain_mutex);
-    d->emul_next = domain_list;
-    rcu_assign_pointer(domain_list, d);
+    d->emul_next = emul_domain_list;
+    rcu_assign_pointer(emul_domain_list, d);
     pthread_mutex_unlock(&domain_mutex);
 
     return d;
@@ -353,7 +369,7 @@ void domain_destroy(struct domain *d)
         return;
 
     pthread_mutex_lock(&domain_mutex);
-    for ( link = &domain_list; *link && *link != d; )
+    for ( link = &emul_domain_list; *link && *link != d; )
         link = &(*link)->emul_next;
     ASSERT(*link);
     rcu_assign_pointer(*link, d->emul_next);
@@ -386,7 +402,7 @@ static struct domain *domain_find(domid_t id)
 {
     struct domain *d;
 
-    for ( d = rcu_dereference(domain_list); d;
+    for ( d = rcu_dereference(emul_domain_list); d;
           d = rcu_dereference(d->emul_next) )
         if ( d->domain_id == id )
             break;
@@ -448,9 +464,116 @@ s_time_t NOW(void)
     return read_atomic(&now);
 }
 
+static pthread_mutex_t timer_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct timer *timers;
+static unsigned int timers_set, timers_live;
+
+static void timer_remove(struct timer *t)
+{
+    struct timer **link;
+
+    for ( link = &timers; *link != t; )
+        link = &(*link)->emul_next;
+    *link = t->emul_next;
+    t->emul_status = EMUL_TIMER_IDLE;
+    timers_set--;
+}
+
+void init_timer(struct timer *t, void (*function)(void *data), void *data,
+                unsigned int cpu)
+{
+    ASSERT(cpu < NR_CPUS);
+    memset(t, 0, sizeof(*t));
+    t->function = function;
+    t->data = data;
+    t->emul_status = EMUL_TIMER_IDLE;
+    __atomic_fetch_add(&timers_live, 1, __ATOMIC_SEQ_CST);
+}
+
+static void timer_change(struct timer *t, bool set, s_time_t expires)
+{
+    pthread_mutex_lock(&timer_mutex);
+    ASSERT(t->emul_status != EMUL_TIMER_NEVER);
+    if ( t->emul_status == EMUL_TIMER_SET )
+        timer_remove(t);
+    if ( set && t->emul_status == EMUL_TIMER_IDLE )
+    {
+        t->expires = expires;
+        t->emul_status = EMUL_TIMER_SET;
+        t->emul_next = timers;
+        timers = t;
+        timers_set++;
+    }
+    pthread_mutex_unlock(&timer_mutex);
+}
+
+void set_timer(struct timer *t, s_time_t expires)
+{
+    timer_change(t, true, expires);
+}
+
+void stop_timer(struct timer *t)
+{
+    timer_change(t, false, 0);
+}
+
+void kill_timer(struct timer *t)
+{
+    ASSERT(read_atomic(&t->emul_running) != emul_cpu + 1);
+    stop_timer(t);
+
+    pthread_mutex_lock(&timer_mutex);
+    if ( t->emul_status != EMUL_TIMER_KILLED )
+        __atomic_fetch_sub(&timers_live, 1, __ATOMIC_SEQ_CST);
+    t->emul_status = EMUL_TIMER_KILLED;
+    pthread_mutex_unlock(&timer_mutex);
+
+    while ( read_atomic(&t->emul_running) )
+        sched_yield();
+}
+
+unsigned int emul_timers_set(void)
+{
+    return read_atomic(&timers_set);
+}
+
+/* The first timer that has expired by now, which runs on this CPU then. */
+static struct timer *timer_expired(s_time_t at)
+{
+    struct timer *t, *first = NULL;
+
+    pthread_mutex_lock(&timer_mutex);
+    for ( t = timers; t; t = t->emul_next )
+        if ( t->expires <= at && (!first || t->expires < first->expires) &&
+             !read_atomic(&t->emul_running) )
+            first = t;
+    if ( first )
+    {
+        timer_remove(first);
+        write_atomic(&first->emul_running, emul_cpu + 1);
+    }
+    pthread_mutex_unlock(&timer_mutex);
+
+    return first;
+}
+
 void emul_advance(s_time_t ns)
 {
-    __atomic_fetch_add(&now, ns, __ATOMIC_SEQ_CST);
+    s_time_t end = read_atomic(&now) + ns;
+    struct timer *t;
+
+    ASSERT(!locks_held && !rcu_nesting);
+
+    while ( (t = timer_expired(end)) != NULL )
+    {
+        if ( t->expires > read_atomic(&now) )
+            write_atomic(&now, t->expires);
+        t->function(t->data);
+        ASSERT(!locks_held && !rcu_nesting);
+        write_atomic(&t->emul_running, 0u);
+    }
+    if ( end > read_atomic(&now) )
+        write_atomic(&now, end);
 }
 
 /* ---- Event channels ------------------------------------------------------ */
@@ -537,7 +660,9 @@ void emul_check_sched(void)
 {
     emul_check_thread();
     rcu_barrier();
-    if ( domain_list )
+    if ( timers_live )
+        emul_abort("timer left that is not killed", "", __FILE__, __LINE__);
+    if ( emul_domain_list )
         emul_abort("domain left, or a reference to it", "", __FILE__,
                    __LINE__);
 }

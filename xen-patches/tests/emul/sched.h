@@ -54,6 +54,19 @@ void emul_run(unsigned int nr, void (*fn)(void *arg, unsigned int cpu),
 
 unsigned int emul_check_cpu(unsigned int cpu);
 
+struct notifier_block {
+    int (*notifier_call)(struct notifier_block *nfb, unsigned long action,
+                         void *hcpu);
+    struct notifier_block *next;
+};
+
+#define CPU_DEAD                8
+#define NOTIFY_DONE             0
+
+void register_cpu_notifier(struct notifier_block *nfb);
+/* The CPU goes down; its thread does not run any more. */
+void emul_cpu_down(unsigned int cpu);
+
 #define in_irq()                false
 #define local_irq_is_enabled()  true
 #define local_irq_disable()     barrier()
@@ -191,6 +204,12 @@ void emul_domain_destroy(struct domain *d);
 void domain_destroy(struct domain *d);
 extern void (*emul_domain_destroy_hook)(struct domain *d);
 
+extern rcu_read_lock_t domlist_read_lock;
+extern struct domain *emul_domain_list;
+#define for_each_domain(d) \
+    for ( (d) = rcu_dereference(emul_domain_list); (d); \
+          (d) = rcu_dereference((d)->emul_next) )
+
 bool get_domain(struct domain *d);
 void get_knownalive_domain(struct domain *d);
 #define put_domain(d) \
@@ -218,7 +237,33 @@ void rcu_unlock_domain(struct domain *d);
 
 /* Stands still but for emul_advance(); starts at one second. */
 s_time_t NOW(void);
+
+/*
+ * Time goes on by ns; timers that expire run on the calling CPU, in order, as
+ * in the timer softirq: in no lock and no read section.
+ */
 void emul_advance(s_time_t ns);
+
+/* As in Xen; a timer that is not killed before its memory goes aborts. */
+struct timer {
+    void (*function)(void *data);
+    void *data;
+    s_time_t expires;
+    struct timer *emul_next;            /* of those that are set */
+    enum { EMUL_TIMER_NEVER, EMUL_TIMER_IDLE, EMUL_TIMER_SET,
+           EMUL_TIMER_KILLED } emul_status;
+    unsigned int emul_running;          /* CPU + 1 */
+};
+
+void init_timer(struct timer *t, void (*function)(void *data), void *data,
+                unsigned int cpu);
+void set_timer(struct timer *t, s_time_t expires);
+void stop_timer(struct timer *t);
+void kill_timer(struct timer *t);
+#define migrate_timer(t, cpu)   ((void)(t), (void)(cpu))
+
+/* Timers that are set, or not killed yet. */
+unsigned int emul_timers_set(void);
 
 /* ---- Event channels ------------------------------------------------------ */
 

@@ -13,9 +13,9 @@
  * first in line.
  */
 
+#include "borrow.h"
 #include "deliver.h"
 #include "ring.h"
-#include "snapshot.h"
 
 /* Rx slots that the largest packet can take. */
 #define RX_SLOTS_MAX    HICAMP_PKT_SLOTS_MAX
@@ -38,26 +38,99 @@ struct sink {
     struct hicamp_extent ext[HICAMP_EXTENTS_MAX];
 };
 
-bool deliver_enqueue(struct queue *q, plid_t plid, bool *gone)
-{
-    bool done = false;
+/* ---- Waiting ------------------------------------------------------------- */
 
-    *gone = false;
+static bool charge_line(const struct queue *q, plid_t plid)
+{
+    return line_meta(plid)->arena ||
+           line_charge(plid, q->port->hd->arena, LINE_RX);
+}
+
+/* The lines of a packet in hand are q's to pay for, unless somebody does. */
+static bool charge(const struct queue *q, plid_t plid)
+{
+    plid_t more = line_meta(plid)->link;
+
+    return charge_line(q, plid) &&
+           (likely(more == PLID_NONE) || charge_line(q, more));
+}
+
+/* May the packet wait for q?  False: counted, or *gone.  wait_lock is held. */
+static bool admit(struct queue *q, plid_t plid, bool *gone)
+{
+    *gone = q->wait_closed;
+
+    if ( *gone )
+        return false;
+
+    if ( unlikely(line_meta(plid)->mtu > read_atomic(&q->port->mtu)) )
+        count(q, CNT(drop_mtu));
+    else if ( unlikely(q->wait_tail - read_atomic(&q->wait_head) >=
+                       WAIT_SLOTS) )
+        count(q, CNT(drop_queue));
+    else if ( unlikely(!charge(q, plid)) )
+        count(q, CNT(drop_quota));
+    else
+        return true;
+
+    return false;
+}
+
+/* Why a packet that borrows must be copied first: a counter, or none. */
+static unsigned int must_copy(const struct queue *q, const struct queue *from,
+                              uint16_t pair)
+{
+    const struct pair *p = &q->pairs[pair];
+    uint16_t waits = p->in - read_atomic(&p->out);
+
+    if ( unlikely(read_atomic(&from->port->flags) & HICAMP_PORT_COPY) )
+        return CNT(copied_port);
+
+    return unlikely(waits >= read_atomic(&borrow_pair)) ? CNT(copied_pair)
+                                                        : HICAMP_NR_COUNTERS;
+}
+
+bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
+                     bool *gone)
+{
+    uint16_t pair = packet_borrows(plid) ? PORT_INDEX(from->port->id) : 0;
+    unsigned int why = HICAMP_NR_COUNTERS;
+    struct waiting *w;
+    bool done;
+
+    if ( pair )
+        why = must_copy(q, from, pair);
 
     spin_lock(&q->wait_lock);
 
-    if ( q->wait_closed )
-        *gone = true;
-    else if ( line_meta(plid)->mtu > read_atomic(&q->port->mtu) )
-        count(q, CNT(drop_mtu));
-    else if ( q->wait_tail - read_atomic(&q->wait_head) >= WAIT_SLOTS ||
-              !packet_output(plid) )
-        count(q, CNT(drop_queue));
-    else
+    done = admit(q, plid, gone);
+    if ( unlikely(why != HICAMP_NR_COUNTERS) && done )
     {
-        q->wait[q->wait_tail % WAIT_SLOTS] = plid;
+        spin_unlock(&q->wait_lock);
+        done = packet_copy(from, plid, q->port->hd->arena, why);
+        spin_lock(&q->wait_lock);
+
+        if ( !done )
+            count(q, CNT(drop_quota));
+        else
+            done = admit(q, plid, gone);
+        pair = 0;
+    }
+
+    if ( done && unlikely(!packet_output(plid)) )
+    {
+        count(q, CNT(drop_queue));
+        done = false;
+    }
+
+    if ( likely(done) )
+    {
+        w = &q->wait[q->wait_tail % WAIT_SLOTS];
+        w->plid = plid;
+        w->pair = pair;
+        if ( pair )
+            add_sized(&q->pairs[pair].in, 1);
         ring_publish(&q->wait_tail, q->wait_tail + 1);
-        done = true;
     }
 
     spin_unlock(&q->wait_lock);
@@ -65,29 +138,18 @@ bool deliver_enqueue(struct queue *q, plid_t plid, bool *gone)
     return done;
 }
 
-/* Copy bytes between runs, page by page. */
-static void copy_run(struct domain *d, uint64_t dst, uint32_t dst_off,
-                     uint64_t src, uint32_t src_off, uint32_t bytes)
+/* The packet that waits first is gone: free its place.  rx_lock is held. */
+static void dequeue(struct queue *q)
 {
-    while ( bytes )
-    {
-        mfn_t dst_mfn = _mfn(dst + (dst_off >> PAGE_SHIFT));
-        uint32_t to = dst_off & ~PAGE_MASK, from = src_off & ~PAGE_MASK;
-        uint32_t n = min(bytes, (uint32_t)PAGE_SIZE - max(to, from));
-        void *d_va = map_domain_page(dst_mfn);
-        const void *s_va = map_domain_page(_mfn(src + (src_off >> PAGE_SHIFT)));
+    uint16_t pair = q->wait[q->wait_head % WAIT_SLOTS].pair;
 
-        memcpy(d_va + to, s_va + from, n);
-        unmap_domain_page(s_va);
-        unmap_domain_page(d_va);
-        if ( unlikely(paging_mode_log_dirty(d)) )
-            paging_mark_dirty(d, dst_mfn);
-
-        dst_off += n;
-        src_off += n;
-        bytes -= n;
-    }
+    if ( pair )
+        add_sized(&q->pairs[pair].out, 1);
+    smp_mb(); /* entry read before its place is free */
+    write_atomic(&q->wait_head, q->wait_head + 1);
 }
+
+/* ---- The copy ------------------------------------------------------------ */
 
 /* Leave the buffer that is being filled. */
 static void sink_close(struct sink *s)
@@ -136,9 +198,30 @@ static bool sink_next(struct sink *s)
     return false;
 }
 
+/* Copy bytes into a run of d, page by page. */
+static void copy_to_run(struct domain *d, uint64_t dst, uint32_t offset,
+                        const void *src, uint32_t bytes)
+{
+    while ( bytes )
+    {
+        mfn_t mfn = _mfn(dst + (offset >> PAGE_SHIFT));
+        uint32_t to = offset & ~PAGE_MASK;
+        uint32_t n = min(bytes, (uint32_t)PAGE_SIZE - to);
+        void *va = map_domain_page(mfn);
+
+        memcpy(va + to, src, n);
+        unmap_domain_page(va);
+        if ( unlikely(paging_mode_log_dirty(d)) )
+            paging_mark_dirty(d, mfn);
+
+        offset += n;
+        src += n;
+        bytes -= n;
+    }
+}
+
 /* Copy one stretch of payload into the guest's buffers. */
-static bool sink_write(struct sink *s, uint64_t mfn, uint32_t offset,
-                       uint32_t bytes)
+static bool sink_write(struct sink *s, const void *src, uint32_t bytes)
 {
     while ( bytes )
     {
@@ -149,12 +232,36 @@ static bool sink_write(struct sink *s, uint64_t mfn, uint32_t offset,
 
         /* A packet's payload fits the 16 bits of an extent's length. */
         n = min(bytes, s->room);
-        copy_run(s->q->port->hd->d, s->entry->mfn, s->offset, mfn, offset, n);
+        copy_to_run(s->q->port->hd->d, s->entry->mfn, s->offset, src, n);
         s->offset += n;
         s->room -= n;
         s->ext[s->nr - 1].len += n;
-        offset += n;
+        src += n;
         bytes -= n;
+    }
+
+    return true;
+}
+
+/* ... from frames of the sender's. */
+static bool sink_write_frames(struct sink *s, uint64_t mfn, uint32_t offset,
+                              uint32_t bytes)
+{
+    mfn += offset >> PAGE_SHIFT;
+    offset &= ~PAGE_MASK;
+
+    while ( bytes )
+    {
+        uint32_t n = min(bytes, (uint32_t)PAGE_SIZE - offset);
+        const void *va = map_domain_page(_mfn(mfn++));
+        bool done = sink_write(s, va + offset, n);
+
+        unmap_domain_page(va);
+        if ( !done )
+            return false;
+
+        bytes -= n;
+        offset = 0;
     }
 
     return true;
@@ -168,27 +275,31 @@ static enum outcome copy_extents(struct sink *s, plid_t plid,
     for ( i = 0; i < pkt->hdr.nr_extents; i++ )
     {
         const struct hicamp_extent *e = packet_extent(plid, i);
-        const struct port *sender;
-        struct space_entry *entry;
-        bool done;
 
-        if ( e->type == HICAMP_EXT_FRAME )
-        {
-            if ( !sink_write(s, e->name, e->offset, e->len) )
-                return STALLED;
-            continue;
-        }
-
-        sender = port_by_id(line_meta(plid)->port);
-        entry = sender ? space_use(sender->hd, e->name, e->offset, e->len, 0)
-                       : NULL;
-        if ( !entry )
-            return DROPPED;
-
-        done = sink_write(s, entry->mfn, e->offset, e->len);
-        space_unuse(entry);
-        if ( !done )
+        if ( !sink_write_frames(s, extent_mfn(e), e->offset, e->len) )
             return STALLED;
+    }
+
+    return DELIVERED;
+}
+
+/* Of a packet that has been taken back. */
+static enum outcome copy_lines(struct sink *s, plid_t plid,
+                               const struct packet *pkt)
+{
+    const plid_t *lines = packet_lines(plid);
+    uint32_t left = packet_payload(pkt);
+
+    if ( !lines )
+        return DROPPED;
+
+    while ( left )
+    {
+        uint32_t n = min(left, (uint32_t)LINE_BYTES);
+
+        if ( !sink_write(s, line_data(*lines++), n) )
+            return STALLED;
+        left -= n;
     }
 
     return DELIVERED;
@@ -202,15 +313,22 @@ static enum outcome copy_payload(struct sink *s, plid_t plid,
     if ( !pkt->hdr.nr_extents )
         return DELIVERED;
 
-    if ( !packet_use(plid) )
-        return DROPPED;
-
-    rc = copy_extents(s, plid, pkt);
-    sink_close(s);
-    packet_unuse(plid);
+    if ( likely(packet_use(plid)) )
+    {
+        rc = copy_extents(s, plid, pkt);
+        sink_close(s);
+        packet_unuse(plid);
+    }
+    else
+    {
+        rc = copy_lines(s, plid, pkt);
+        sink_close(s);
+    }
 
     return rc;
 }
+
+/* ---- Delivery ------------------------------------------------------------ */
 
 /* Write metadata, headers and extents into rx slots, and move on. */
 static void put_slots(struct queue *q, const struct packet *pkt,
@@ -337,7 +455,7 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
         enum outcome rc;
 
         smp_rmb(); /* wait_tail before the entry */
-        plid = q->wait[q->wait_head % WAIT_SLOTS];
+        plid = q->wait[q->wait_head % WAIT_SLOTS].plid;
 
         left = bytes >= budget;
         rc = left ? STALLED : deliver_packet(q, plid);
@@ -359,8 +477,7 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
 
         if ( rc == DELIVERED )
             bytes += ((const struct packet *)line_data(plid))->hdr.len;
-        smp_mb(); /* entry read before its place is free */
-        write_atomic(&q->wait_head, q->wait_head + 1);
+        dequeue(q);
         packet_done(plid);
     }
 

@@ -10,10 +10,15 @@
 
 /*
  * Put a packet in line for q: takes a reference of its own.  False: it was
- * dropped, and counted at q, or q is out of service (*gone).  RCU section;
- * the caller owns the packet and may hold another queue's tx_lock.
+ * dropped, and counted at q, or q is out of service (*gone).  The first queue
+ * pays for the packet.  What must not be borrowed (its sender's port copies,
+ * or too much of it waits for q already) is copied before, at q's expense.
+ *
+ * RCU section; from is the sender's queue, whose tx_lock is held, and the
+ * packet is in hand.
  */
-bool deliver_enqueue(struct queue *q, plid_t plid, bool *gone);
+bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
+                     bool *gone);
 
 /*
  * Deliver what waits for q, as far as its guest has given buffers and room,

@@ -15,9 +15,31 @@
 #include "use.h"
 
 #define LINE_BYTES      512
+#define PAGE_LINES      (PAGE_SIZE / LINE_BYTES)
 
 typedef uint32_t plid_t;
 #define PLID_NONE       0
+
+/*
+ * Equal lines that a tenant interned are stored once: see intern.h.  A bucket
+ * is one cache line.
+ */
+#define BUCKET_LINES    8
+
+struct bucket {
+    uint32_t tag[BUCKET_LINES];
+    plid_t plid[BUCKET_LINES];  /* PLID_NONE: free */
+};
+
+struct intern {
+    spinlock_t lock;            /* R/W: all but hits, misses: W */
+    struct bucket *index;       /* NULL: nothing has been interned yet */
+    unsigned int order;         /* its pages */
+    unsigned int mask;          /* buckets - 1 */
+    plid_t first, last;         /* lines nobody holds, oldest first: grace */
+    unsigned int nr_grace;
+    uint64_t hits, misses;
+};
 
 /*
  * Who pays for lines: one account for each tenant, which is a domain by itself
@@ -29,10 +51,12 @@ struct arena {
     uint32_t tenant;
     uint16_t id;            /* place in the table of arenas, not 0 */
     unsigned int users;     /* domains, R/W(arenas_lock) */
+    unsigned int members;   /* ... that are not torn down, R/W(arenas_lock) */
     unsigned int quota;     /* lines; read without lock */
-    atomic_t used;          /* lines charged */
+    atomic_t used;          /* lines charged, or lent to a CPU: arena_used() */
     unsigned int peak;      /* hints: races lose an update */
     unsigned int refused;
+    struct intern intern;
 };
 
 /*
@@ -52,15 +76,26 @@ enum line_class {
  */
 struct line_meta {
     atomic_t refs;      /* references; 0: the line is free */
-    plid_t link;        /* free: next free line; root: second line, or none */
+    plid_t link;        /* next in a list: free, dead, kept; packet: its second
+                         * line, or none */
     uint16_t arena;     /* id of the arena that pays; 0: nobody yet */
     uint16_t queue;     /* packet: the sender's queue ... */
-    uint16_t slot;      /* ... and place in its table of borrowers */
-    uint16_t pad;
+    union {
+        uint16_t slot;  /* ... and place in its table of borrowers */
+        uint16_t kept;  /* interned: KEPT_*, R/W(intern lock) */
+    };
+    uint8_t shift;      /* segment: spans 2^shift bytes, see tree.h; else 0 */
+    bool interned;      /* fixed once anybody else knows the line */
     struct use use;     /* packet: closed once its frames are taken back */
     atomic_t pending;   /* packet: outputs that have not delivered it yet */
     uint32_t port;      /* packet: id of the sender's port */
-    uint32_t mtu;       /* packet: MTU that its largest segment needs */
+    union {
+        struct {
+            uint16_t mtu;   /* packet: MTU that its largest segment needs */
+            uint16_t state; /* packet: where its payload is, see borrow.h */
+        };
+        uint32_t hash;  /* interned: where in the index */
+    };
 };
 
 #define LINE_NO_SLOT    0xffff
@@ -73,14 +108,37 @@ int line_store_init(uint64_t bytes);
 
 /*
  * The arena of a tenant, made with the default quota if there is none, with
- * one more user.  tenant 0: a new one, for one domain alone.  NULL: no memory.
+ * one more user.  tenant 0: a new one, for one domain alone.  NULL: there are
+ * too many.
  */
 struct arena *arena_get(uint32_t tenant);
-/* One user less. */
-void arena_put(struct arena *a);
+/*
+ * A user's domain is torn down: it makes no more lines.  True: no other user
+ * is left that does.  At most once for each arena_get().
+ */
+bool arena_leave(struct arena *a);
+/* One user less; false from arena_leave() before, or none, is fine. */
+void arena_put(struct arena *a, bool left);
+
+struct arena *arena_of(const struct line_meta *m);
 
 /* Quota of arenas that are made from now on, in lines. */
 void arena_default_quota(unsigned int lines);
+unsigned int arena_default_quota_get(void);
+
+/*
+ * Charge memory that is no line, but as much as lines lines.  False, and
+ * counted, when the class gets no more of the quota.
+ */
+bool arena_charge(struct arena *a, enum line_class class, unsigned int lines);
+void arena_uncharge(struct arena *a, unsigned int lines);
+
+/* Lines charged now. */
+unsigned int arena_used(const struct arena *a);
+
+/* Why class was refused lines: -EDQUOT, or -ENOMEM. */
+int arena_error(const struct arena *a, enum line_class class,
+                unsigned int lines);
 
 /*
  * A new line with one reference, that of the caller, who fills it before
@@ -114,11 +172,30 @@ void line_free(plid_t plid);
 void *line_data(plid_t plid);
 struct line_meta *line_meta(plid_t plid);
 
+/*
+ * A PLID for the PAGE_LINES lines of a page, charged to a, with one reference;
+ * as line_alloc().  page.c decides what the page is.
+ */
+plid_t line_page_alloc(struct arena *a, enum line_class class);
+void line_page_free(plid_t plid);
+/* Its frame, to be set by the only holder. */
+mfn_t *line_page_mfn(plid_t plid);
+
 struct line_use {
     uint64_t max, total, used;  /* lines */
 };
 
 /* A snapshot of the counts; used includes what per-CPU caches hold not. */
 void line_store_use(struct line_use *u);
+
+/*
+ * The next line in use from *plid on, PLID_NONE at the end; *plid becomes the
+ * one behind it.  For check.c, while nothing else happens.
+ */
+plid_t line_next(plid_t *plid);
+/* PLIDs, and ids of arenas, so far are below these; the arena of an id. */
+unsigned int line_limit(void);
+unsigned int arena_limit(void);
+struct arena *arena_at(unsigned int id);
 
 #endif /* HICAMP_LINE_H */

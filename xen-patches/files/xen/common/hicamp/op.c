@@ -19,7 +19,9 @@
 #include "classify.h"
 #include "flow.h"
 #include "op.h"
+#include "param.h"
 #include "port.h"
+#include "segment.h"
 #include "stats.h"
 #include "switch.h"
 
@@ -28,6 +30,7 @@
 
 static bool __read_mostly opt_hicamp;
 static uint64_t __initdata opt_mem = MEM_DEFAULT;
+static uint64_t __initdata opt_quota;   /* of a tenant; 0: line.c chooses */
 
 /* Who administers the switch beside the control domain. */
 static domid_t __read_mostly admin = DOMID_INVALID;
@@ -57,6 +60,14 @@ static int __init cf_check parse_hicamp(const char *s)
             if ( end != ss )
                 rc = -EINVAL;
         }
+        else if ( !strncmp(s, "quota=", 6) )
+        {
+            const char *end;
+
+            opt_quota = parse_size_and_unit(s + 6, &end);
+            if ( end != ss || !opt_quota )
+                rc = -EINVAL;
+        }
         else
             rc = -EINVAL;
 
@@ -77,6 +88,12 @@ int hicamp_copy_out(uint64_t addr, const void *from, size_t bytes)
 {
     return copy_to_guest(guest_handle_from_ptr((void *)addr, void), from,
                          bytes) ? -EFAULT : 0;
+}
+
+int hicamp_clear_out(uint64_t addr, size_t bytes)
+{
+    return clear_guest(guest_handle_from_ptr((void *)addr, void), bytes)
+           ? -EFAULT : 0;
 }
 
 /* ---- Operations that belong to no other room ----------------------------- */
@@ -121,6 +138,76 @@ static int op_admin_set(const struct hicamp_admin *op)
             rc = -ESRCH;
         }
     }
+
+    rcu_unlock_domain(d);
+
+    return rc;
+}
+
+/* An arena that a domain has left, and who may still have seen it there. */
+struct left_arena {
+    struct rcu_head rcu;
+    struct arena *arena;
+};
+
+static void cf_check arena_put_rcu(struct rcu_head *head)
+{
+    struct left_arena *left = container_of(head, struct left_arena, rcu);
+
+    arena_put(left->arena, false);
+    xfree(left);
+}
+
+static int tenant_set(struct hicamp_domain *hd, uint32_t tenant)
+{
+    struct arena *a = arena_get(tenant);
+    struct left_arena *left = xmalloc(struct left_arena);
+    int rc = -ENOMEM;
+
+    if ( a && left )
+    {
+        rc = segment_set_arena(hd, a, &left->arena);
+        if ( !rc )
+        {
+            call_rcu(&left->rcu, arena_put_rcu);
+            return 0;
+        }
+    }
+
+    if ( a )
+        arena_put(a, false);
+    xfree(left);
+
+    return rc;
+}
+
+static int op_domain_set(const struct hicamp_domain_set *op)
+{
+    struct hicamp_domain *hd;
+    struct line_use lines;
+    struct domain *d;
+    int rc = 0;
+
+    line_store_use(&lines);
+    if ( op->pad || op->pad2 || !op->which ||
+         (op->which & ~(HICAMP_DOMAIN_SET_QUOTA | HICAMP_DOMAIN_SET_TENANT)) ||
+         ((op->which & HICAMP_DOMAIN_SET_QUOTA) && op->quota > lines.max) )
+        return -EINVAL;
+
+    d = rcu_lock_domain_by_id(op->domid);
+    if ( !d )
+        return -ESRCH;
+
+    hd = read_atomic(&d->hicamp);
+    if ( d->is_dying )
+        rc = -ESRCH;
+    else if ( !hd )
+        rc = -ENOENT;
+    if ( !rc && (op->which & HICAMP_DOMAIN_SET_TENANT) )
+        rc = tenant_set(hd, op->tenant);
+    if ( !rc && (op->which & HICAMP_DOMAIN_SET_QUOTA) )
+        write_atomic(&read_atomic(&hd->arena)->quota,
+                     (unsigned int)op->quota);
 
     rcu_unlock_domain(d);
 
@@ -173,11 +260,14 @@ union arg {
     struct hicamp_port_attach attach;
     struct hicamp_port_detach detach;
     struct hicamp_space_op space;
+    struct hicamp_segment_batch segment;
+    struct hicamp_domain_set domain;
     struct hicamp_port_create create;
     struct hicamp_port_id id;
     struct hicamp_port_set set;
     struct hicamp_query query;
     struct hicamp_flow_batch flows;
+    struct hicamp_param param;
 };
 
 static const struct {
@@ -195,6 +285,7 @@ static const struct {
     CMD(space_issue, space_op, GUEST),
     CMD(space_revoke, space_op, GUEST),
     [HICAMP_OP_doorbell] = { 0, GUEST, true },
+    CMD(segment, segment_batch, GUEST),
     CMD(port_create, port_create, ADMIN),
     CMD(port_destroy, port_id, ADMIN),
     CMD(port_set, port_set, ADMIN),
@@ -203,6 +294,10 @@ static const struct {
     CMD(flow_dump, query, ADMIN),
     CMD(flow_stats, query, ADMIN),
     [HICAMP_OP_flow_flush] = { 0, ADMIN, true },
+    CMD(domain_set, domain_set, ADMIN),
+    CMD(domain_query, query, ADMIN),
+    CMD(param_get, param, ADMIN),
+    CMD(param_set, param, ADMIN),
     [HICAMP_OP_fabric_attach] = { 0, ADMIN, true },
     [HICAMP_OP_fabric_detach] = { 0, ADMIN, true },
 #undef CMD
@@ -248,6 +343,8 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return space_issue(d, &a->space);
     case HICAMP_OP_space_revoke:
         return space_revoke(d, &a->space);
+    case HICAMP_OP_segment:
+        return segment_op(d, &a->segment);
     case HICAMP_OP_doorbell:
         return op_doorbell(d, value);
     case HICAMP_OP_port_create:
@@ -266,6 +363,14 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return hicamp_flow_stats(&a->query);
     case HICAMP_OP_flow_flush:
         return value ? -EINVAL : hicamp_flow_flush();
+    case HICAMP_OP_domain_set:
+        return op_domain_set(&a->domain);
+    case HICAMP_OP_domain_query:
+        return stats_domain_query(&a->query);
+    case HICAMP_OP_param_get:
+        return param_get(&a->param);
+    case HICAMP_OP_param_set:
+        return param_set(&a->param);
     case HICAMP_OP_fabric_attach:
     case HICAMP_OP_fabric_detach:
         return -EOPNOTSUPP; /* HICAMP_FEAT_FABRIC is not offered */
@@ -320,6 +425,8 @@ int hicamp_domain_teardown(struct domain *d)
     rc = port_domain_teardown(d);
     if ( !rc && d->hicamp )
         rc = space_teardown(d->hicamp);
+    if ( !rc && d->hicamp )
+        rc = segment_teardown(d->hicamp);
 
     return rc;
 }
@@ -338,6 +445,7 @@ static int __init cf_check hicamp_init(void)
     if ( !opt_hicamp )
         return 0;
 
+    arena_default_quota(min(opt_quota / LINE_BYTES, (uint64_t)UINT_MAX));
     rc = line_store_init(opt_mem);
     if ( !rc )
         rc = hicamp_classify_init();

@@ -14,6 +14,8 @@
  */
 int hicamp_copy_in(void *to, uint64_t addr, size_t bytes);
 int hicamp_copy_out(uint64_t addr, const void *from, size_t bytes);
+/* As hicamp_copy_out(), of zeros. */
+int hicamp_clear_out(uint64_t addr, size_t bytes);
 
 /* The administrator named by the toolstack; DOMID_INVALID if none is. */
 domid_t hicamp_admin_domid(void);

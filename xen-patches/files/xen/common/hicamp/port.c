@@ -20,6 +20,13 @@
  * lock of ours is taken inside it.  No guest memory is copied with
  * copy_{from,to}_guest while any of them is held.
  *
+ * A queue's clock (borrow.c) runs in the timer softirq, and takes comp_lock
+ * and those below it; it is set under comp_lock, and killed under ctl_lock alone.
+ * Waiting for the uses of a packet or a run to end, and a reader's waiting for
+ * the copy of a packet that is being taken back, are no locks: they last one
+ * copy.  Who waits for uses holds tx_lock at most; who holds a use waits for
+ * nobody.
+ *
  * Look-ups are lock-free: the table's entries, a port's queues and the flows
  * are read inside an RCU read section and freed after a grace period.  A queue
  * found so may be dead by the time its lock is had, so each critical section
@@ -29,10 +36,10 @@
  * is never used again while 65,535 generations of its index last.
  */
 
+#include "borrow.h"
 #include "classify.h"
 #include "op.h"
 #include "ring.h"
-#include "snapshot.h"
 
 #define MTU_MIN         68
 #define MTU_MAX         (HICAMP_LEN_MAX - 14)
@@ -186,7 +193,8 @@ static int queue_map(struct queue *q, struct domain *d,
     const uint32_t *index;
 
     for ( ; q->nr_frames < setup->nr_frames; q->nr_frames++ )
-        if ( !frame_get(d, gfns[q->nr_frames], true, &q->mfns[q->nr_frames]) )
+        if ( frame_get(d, gfns[q->nr_frames], FRAME_WRITE,
+                       &q->mfns[q->nr_frames]) )
             return -EINVAL;
 
     q->area = vmap(q->mfns, q->nr_frames);
@@ -223,7 +231,7 @@ static void queue_unmap(struct queue *q)
     q->area = NULL;
 
     for ( i = 0; i < q->nr_frames; i++ )
-        frame_put(q->mfns[i], true);
+        frame_put(q->mfns[i], FRAME_WRITE);
     write_atomic(&q->nr_frames, 0);
 
     if ( q->evtchn >= 0 )
@@ -233,8 +241,8 @@ static void queue_unmap(struct queue *q)
 
 static void queue_free(struct queue *q)
 {
-    xfree(q->borrow_free);
-    xfree(q->borrow);
+    borrow_free(q);
+    xfree(q->pairs);
     xfree(q->mfns);
     xfree(q);
 }
@@ -248,23 +256,19 @@ static struct queue *queue_alloc(struct port *port, unsigned int index,
                                  const struct hicamp_queue *setup)
 {
     struct queue *q = xzalloc(struct queue);
-    unsigned int i;
+    int rc;
 
     if ( !q )
         return NULL;
 
+    rc = borrow_init(q, setup->comp_entries);
     q->mfns = xzalloc_array(mfn_t, setup->nr_frames);
-    q->borrow = xzalloc_array(plid_t, setup->comp_entries);
-    q->borrow_free = xzalloc_array(uint16_t, setup->comp_entries);
-    if ( !q->mfns || !q->borrow || !q->borrow_free )
+    q->pairs = xzalloc_array(struct pair, HICAMP_PORTS_MAX);
+    if ( rc || !q->mfns || !q->pairs )
     {
         queue_free(q);
         return NULL;
     }
-
-    for ( i = 0; i < setup->comp_entries; i++ )
-        q->borrow_free[i] = setup->comp_entries - 1 - i;
-    q->borrow_nr_free = setup->comp_entries;
 
     q->port = port;
     q->index = index;
@@ -332,7 +336,7 @@ static int queue_drain(struct queue *q)
 
     while ( q->wait_head != q->wait_tail )
     {
-        packet_done(q->wait[q->wait_head % WAIT_SLOTS]);
+        packet_done(q->wait[q->wait_head % WAIT_SLOTS].plid);
         write_atomic(&q->wait_head, q->wait_head + 1);
         count(q, CNT(drop_detach));
 
@@ -375,7 +379,10 @@ static int port_withdraw(struct port *port)
     if ( port->state == PORT_ATTACHED )
     {
         for ( i = 0; i < set->nr; i++ )
+        {
             queue_kill(set->q[i]);
+            kill_timer(&set->q[i]->age_timer);
+        }
         write_atomic(&port->state, PORT_DETACHING);
     }
 
@@ -383,7 +390,7 @@ static int port_withdraw(struct port *port)
     {
         rc = queue_drain(set->q[i]);
         if ( !rc )
-            rc = snapshot_withdraw(set->q[i]);
+            rc = borrow_withdraw(set->q[i]);
         if ( rc )
             return rc;
     }
@@ -406,7 +413,7 @@ static int port_withdraw(struct port *port)
 
 static bool flags_valid(uint32_t flags)
 {
-    return !(flags & ~HICAMP_PORT_ANTISPOOF);
+    return !(flags & ~(HICAMP_PORT_ANTISPOOF | HICAMP_PORT_COPY));
 }
 
 static bool mtu_valid(uint32_t mtu)

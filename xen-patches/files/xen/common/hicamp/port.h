@@ -13,6 +13,24 @@
 /* Packets that wait for one queue of a port; a power of two. */
 #define WAIT_SLOTS      256
 
+/* A packet that waits: of which port's bound, 0 if it does not borrow. */
+struct waiting {
+    plid_t plid;
+    uint16_t pair;
+};
+
+/*
+ * Packets that borrow from one port, put in line and taken out again; their
+ * difference waits.  By index of the sender's port, of which one CPU at a time
+ * sends.
+ */
+struct pair {
+    uint16_t in;                /* W(the sender's tx_lock) */
+    uint16_t out;               /* W(rx_lock) */
+};
+
+struct borrower;
+
 /* Counters of the interface, and some that are added to them when read. */
 enum {
     CNT_RX_DOORBELLS = HICAMP_NR_COUNTERS,
@@ -54,18 +72,22 @@ struct queue {
     /* Completions, and the packets that wait for theirs */
     spinlock_t comp_lock;
     uint32_t comp_prod;         /* R/W(comp_lock) */
-    plid_t *borrow;             /* [comp_size], R/W(comp_lock) */
-    uint16_t *borrow_free;      /* stack of free places, R/W(comp_lock) */
-    unsigned int borrow_nr_free;
-    unsigned int borrow_frames; /* frames they hold, R/W(comp_lock) */
-    unsigned int withdrawn;     /* places a detach has done, R/W(ctl_lock) */
+    struct borrower *borrow;    /* [comp_size + 1], R/W(comp_lock) */
+    uint16_t borrow_avail;      /* first free place, R/W(comp_lock) */
+    unsigned int borrow_nr;     /* packets under way, W(comp_lock) */
+    unsigned int borrow_frames; /* frames they hold, W(comp_lock) */
+    uint32_t borrow_seq;        /* of the next, R/W(comp_lock) */
+    uint32_t age_mark;          /* packets before it are old, R/W(comp_lock) */
+    bool aging;                 /* the clock is set, W(comp_lock) */
+    struct timer age_timer;
 
     /* Receive: what waits, and the rings it goes to */
     spinlock_t wait_lock;
     bool wait_closed;           /* R/W(wait_lock) */
     uint32_t wait_tail;         /* W(wait_lock), R(rx_lock) */
     uint32_t wait_head;         /* W(rx_lock), R(wait_lock) */
-    plid_t wait[WAIT_SLOTS];
+    struct waiting wait[WAIT_SLOTS];
+    struct pair *pairs;         /* [HICAMP_PORTS_MAX] */
 
     spinlock_t rx_lock;
     bool rx_again;              /* somebody came while rx_lock was held */

@@ -23,6 +23,7 @@
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 #include <xen/time.h>
+#include <xen/timer.h>
 #include <xen/vmap.h>
 #include <xen/xmalloc.h>
 #include <asm/byteorder.h>
@@ -45,7 +46,8 @@
 #define HICAMP_RUNS_MAX         32768 /* of one domain                       */
 #define HICAMP_QUERY_BATCH      4096
 #define HICAMP_QUEUES_NOW       1    /* of one port, in this version         */
-#define HICAMP_FEATURES         (HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME)
+#define HICAMP_FEATURES         (HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME | \
+                                 HICAMP_FEAT_SEGMENT | HICAMP_FEAT_SEALED)
 #define HICAMP_PREEMPT_EVERY    64   /* entries between preemption checks    */
 
 #define PORT_INDEX(id)          ((id) & 0xffffu)

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Snapshot: tx descriptors become a packet segment.  Here live the checks of
- * what a guest says about a packet, the references to the frames that it
- * lends, and giving them back.
+ * what a guest says about a packet, and taking hold of the memory that it
+ * lends.
  *
  * The slots of a packet are copied once; everything that follows looks only at
  * the copy, so where a packet goes and what its headers say cannot change
  * after it was checked.  Payload beyond the slots is borrowed: it stays in the
- * sender's frames until the last output has copied it.
+ * sender's memory until the last output has copied it, or it is taken back
+ * (borrow.c).
  *
- * Each packet that borrows has a place in its queue's table of borrowers.
- * Invariant: whoever takes a packet out of that table, under comp_lock, and
- * nobody else, drops its frames: packet_done() when the last output is
- * through, or snapshot_withdraw() when the sender takes everything back.
+ * Invariant: a packet that borrows is in its queue's table of borrowers before
+ * anybody else learns of it, holding what its extents name.
  */
 
+#include "borrow.h"
 #include "ring.h"
-#include "snapshot.h"
 
 #define ETH_HLEN            14
 #define ETHERTYPE_IPV4      0x0800
@@ -51,103 +50,6 @@ const struct hicamp_extent *packet_extent(plid_t plid, unsigned int i)
     return extent_at(plid, line_data(plid), i);
 }
 
-static unsigned int extent_frames(const struct hicamp_extent *e)
-{
-    return PFN_UP(e->offset + e->len);
-}
-
-/* Drop the frames of the first nr extents. */
-static unsigned int packet_put_frames(plid_t plid, unsigned int nr)
-{
-    unsigned int i, j, frames, total = 0;
-
-    for ( i = 0; i < nr; i++ )
-    {
-        const struct hicamp_extent *e = packet_extent(plid, i);
-
-        if ( e->type != HICAMP_EXT_FRAME )
-            continue;
-
-        frames = extent_frames(e);
-        for ( j = 0; j < frames; j++ )
-            frame_put(_mfn(e->name + j), false);
-        total += frames;
-    }
-
-    return total;
-}
-
-/* Drop a reference to a packet segment whose frames have been dropped. */
-static void packet_put(plid_t plid)
-{
-    plid_t more;
-
-    if ( !line_put_test(plid) )
-        return;
-
-    more = line_meta(plid)->link;
-    if ( unlikely(more != PLID_NONE) )
-        line_put(more);
-    line_free(plid);
-}
-
-/* Append a completion.  There is room: comp_available() has said so. */
-static void complete(struct queue *q, uint32_t id, uint32_t status)
-{
-    struct hicamp_comp *c = &q->comp[q->comp_prod & (q->comp_size - 1)];
-
-    c->id = id;
-    c->status = status;
-    q->comp_prod++;
-    count(q, CNT(completions));
-    ring_publish(&q->ctrl->comp_prod, q->comp_prod);
-    queue_mark_dirty(q);
-
-    smp_mb(); /* our index before the guest's flag */
-    if ( read_atomic(&q->ctrl->comp_event) )
-    {
-        count(q, CNT_COMP_EVENTS);
-        queue_notify(q);
-    }
-}
-
-/*
- * Is there an entry of the comp ring for one more packet under way?  Those
- * under way have theirs reserved.
- */
-static bool comp_available(struct queue *q)
-{
-    int room;
-
-    ASSERT(spin_is_locked(&q->comp_lock));
-
-    room = ring_room(&q->ctrl->comp_cons, q->comp_prod, q->comp_size);
-    if ( unlikely(room < 0) )
-    {
-        queue_stop(q, "comp");
-        return false;
-    }
-
-    return room > q->comp_size - q->borrow_nr_free;
-}
-
-/* Refuse a packet that has extents: its sender wants to know. */
-static bool refuse(struct queue *q, const struct hicamp_pkt *hdr)
-{
-    bool done;
-
-    if ( !hdr->nr_extents )
-        return true;
-
-    spin_lock(&q->comp_lock);
-    done = comp_available(q);
-    if ( done )
-        complete(q, hdr->id, HICAMP_COMP_BAD);
-    spin_unlock(&q->comp_lock);
-
-    return done;
-}
-
 /* Copy the extents out of the ring and add up their lengths. */
 static bool extents_read(struct queue *q, uint32_t index, plid_t plid,
                          struct packet *pkt)
@@ -175,72 +77,104 @@ static bool extents_read(struct queue *q, uint32_t index, plid_t plid,
         len += e->len;
     }
 
-    /* extents_get() relies on each, packet_check() on the sum. */
+    /* extents_hold() relies on each, packet_check() on the sum. */
     pkt->hdr.len = len == pkt->hdr.len ? len : 0;
 
     return true;
 }
 
-/* Borrow: take a reference to each frame.  False, and none, if one is bad. */
-static bool extents_get(struct queue *q, plid_t plid, struct packet *pkt,
-                        unsigned int *frames)
-{
-    struct domain *d = q->port->hd->d;
-    unsigned int i, j, nr;
+/* What the extents of a packet hold. */
+struct holding {
+    unsigned int frames;
+    bool refs;
+};
 
-    *frames = 0;
+/* Hold the frames of an extent, which is then by machine frame. */
+static bool hold_frames(struct domain *d, struct hicamp_extent *e,
+                        struct holding *h)
+{
+    mfn_t mfn, first = INVALID_MFN;
+    unsigned int i, nr;
+
+    if ( e->offset >= PAGE_SIZE )
+        return false;
+
+    nr = PFN_UP(e->offset + e->len);
+    for ( i = 0; i < nr; i++ )
+    {
+        if ( unlikely(frame_get(d, e->name + i, FRAME_READ, &mfn)) )
+        {
+            while ( i-- )
+                frame_put(_mfn(mfn_x(first) + i), FRAME_READ);
+            return false;
+        }
+        if ( !i )
+            first = mfn;
+    }
+
+    e->name = mfn_x(first);
+    h->frames += nr;
+
+    return true;
+}
+
+static bool hold_run(const struct hicamp_domain *hd, struct hicamp_extent *e,
+                     struct holding *h)
+{
+    uint64_t mfn;
+    int run;
+
+    if ( e->name != (uint32_t)e->name )
+        return false;
+
+    run = space_borrow(hd, e->name, e->offset, e->len, &mfn);
+    if ( unlikely(run < 0) )
+        return false;
+
+    e->name = extent_ref(mfn, run);
+    h->refs = true;
+
+    return true;
+}
+
+/* Hold what each extent names.  False, and nothing, if one is bad. */
+static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
+                         struct holding *h)
+{
+    struct hicamp_domain *hd = q->port->hd;
+    unsigned int i;
+    bool done = true;
+
+    h->frames = 0;
+    h->refs = false;
 
     for ( i = 0; i < pkt->hdr.nr_extents; i++ )
     {
         struct hicamp_extent *e = extent_at(plid, pkt, i);
-        struct space_entry *entry;
-        mfn_t mfn, first = INVALID_MFN;
 
-        if ( !e->len )
-            goto bad;
-
-        switch ( e->type )
+        switch ( e->len ? e->type : HICAMP_EXT_FILL )
         {
         case HICAMP_EXT_FRAME:
-            if ( e->offset >= PAGE_SIZE )
-                goto bad;
-
-            nr = extent_frames(e);
-            for ( j = 0; j < nr; j++ )
-            {
-                if ( unlikely(!frame_get(d, e->name + j, false, &mfn)) )
-                {
-                    while ( j-- )
-                        frame_put(_mfn(mfn_x(first) + j), false);
-                    goto bad;
-                }
-                if ( !j )
-                    first = mfn;
-            }
-            e->name = mfn_x(first);
-            *frames += nr;
+            done = hold_frames(hd->d, e, h);
             break;
 
         case HICAMP_EXT_REF:
-            if ( e->name != (uint32_t)e->name )
-                goto bad;
-            entry = space_use(q->port->hd, e->name, e->offset, e->len, 0);
-            if ( !entry )
-                goto bad;
-            space_unuse(entry);
+            done = hold_run(hd, e, h);
             break;
 
         default:
-            goto bad;
+            done = false;
+            break;
+        }
+
+        if ( unlikely(!done) )
+        {
+            payload_put(hd, plid, i);
+            break;
         }
     }
 
-    return true;
-
- bad:
-    packet_put_frames(plid, i);
-
-    return false;
+    return done;
 }
 
 /* What the sender says of the packet must be possible, and hold together. */
@@ -287,18 +221,23 @@ static bool gso_valid(const struct hicamp_pkt *h,
            h->csum_start == off->l4 && h->csum_offset == TCP_CSUM_OFFSET;
 }
 
-/* What the packet needs of an MTU: its L3 bytes, or its largest segment's. */
-static uint32_t mtu_need(const struct hicamp_pkt *h,
+/*
+ * What the packet needs of an MTU: its L3 bytes, or its largest segment's;
+ * more than any MTU when that does not fit.
+ */
+static uint16_t mtu_need(const struct hicamp_pkt *h,
                          const struct hicamp_key_offsets *off)
 {
-    uint32_t l2 = off->l3 ?: ETH_HLEN;
+    uint32_t l2 = off->l3 ?: ETH_HLEN, need;
 
-    return h->gso_size ? off->payload - l2 + h->gso_size : h->len - l2;
+    need = h->gso_size ? off->payload - l2 + h->gso_size : h->len - l2;
+
+    return min(need, (uint32_t)UINT16_MAX);
 }
 
 /* Which counter refuses the packet; HICAMP_NR_COUNTERS: none. */
 static unsigned int packet_check(const struct queue *q,
-                                 const struct packet *pkt, uint32_t *mtu,
+                                 const struct packet *pkt, uint16_t *mtu,
                                  struct hicamp_flow_key *key)
 {
     const struct port *port = q->port;
@@ -321,35 +260,14 @@ static unsigned int packet_check(const struct queue *q,
     return HICAMP_NR_COUNTERS;
 }
 
-/* Enter the packet into the table of borrowers. */
-static bool borrow(struct queue *q, plid_t plid, unsigned int frames)
-{
-    struct line_meta *m = line_meta(plid);
-    bool done;
-
-    spin_lock(&q->comp_lock);
-
-    done = comp_available(q) && line_get(plid);
-    if ( done )
-    {
-        add_sized(&q->borrow_nr_free, -1);
-        m->slot = q->borrow_free[q->borrow_nr_free];
-        q->borrow[m->slot] = plid;
-        add_sized(&q->borrow_frames, frames);
-    }
-
-    spin_unlock(&q->comp_lock);
-
-    return done;
-}
-
 int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
                   struct hicamp_flow_key *key)
 {
     union first_slot first;
     struct packet *pkt;
     struct line_meta *m;
-    unsigned int nr_hdr, nr, i, frames, drop;
+    unsigned int nr_hdr, nr, i, drop;
+    struct holding h;
 
     ASSERT(spin_is_locked(&q->tx_lock));
 
@@ -381,6 +299,7 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
     m->port = q->port->id;
     m->queue = q->index;
     m->slot = LINE_NO_SLOT;
+    m->state = PAYLOAD_IN_HAND;
 
     memcpy(pkt, &first, sizeof(first));
     for ( i = 1; i < nr_hdr; i++ )
@@ -399,18 +318,21 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
 
     if ( pkt->hdr.nr_extents )
     {
-        if ( unlikely(!extents_get(q, *plid, pkt, &frames)) )
+        if ( unlikely(!extents_hold(q, *plid, pkt, &h)) )
         {
             drop = CNT(drop_frame);
             goto drop_line;
         }
 
-        if ( unlikely(!borrow(q, *plid, frames)) )
+        if ( unlikely(!borrow_enter(q, *plid, h.frames, h.refs)) )
         {
-            packet_put_frames(*plid, pkt->hdr.nr_extents);
+            payload_put(q->port->hd, *plid, pkt->hdr.nr_extents);
             packet_put(*plid);
             return -1;
         }
+
+        if ( h.refs )
+            count(q, CNT(tx_refs));
     }
     else
         count(q, CNT(tx_inline));
@@ -426,93 +348,10 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
  drop_line:
     packet_put(*plid);
  drop:
-    if ( !refuse(q, &first.hdr) )
+    if ( !borrow_refuse(q, &first.hdr) )
         return -1;
     q->tx_cons += nr;
     count(q, drop);
-
-    return 0;
-}
-
-bool packet_output(plid_t plid)
-{
-    if ( !line_get(plid) )
-        return false;
-
-    atomic_inc(&line_meta(plid)->pending);
-
-    return true;
-}
-
-/* The last output of a packet that borrows is through. */
-static void packet_return(plid_t plid)
-{
-    const struct line_meta *m = line_meta(plid);
-    const struct packet *pkt = line_data(plid);
-    struct port *port = port_by_id(m->port);
-    struct queue *q = port ? port_queue(port, m->queue) : NULL;
-
-    /* Without the port, or with another in its place, it was withdrawn. */
-    if ( !q )
-        return;
-
-    spin_lock(&q->comp_lock);
-    if ( m->slot < q->comp_size && q->borrow[m->slot] == plid )
-    {
-        q->borrow[m->slot] = PLID_NONE;
-        q->borrow_free[q->borrow_nr_free] = m->slot;
-        add_sized(&q->borrow_nr_free, 1);
-        add_sized(&q->borrow_frames,
-                  -packet_put_frames(plid, pkt->hdr.nr_extents));
-        if ( !q->dead )
-            complete(q, pkt->hdr.id, HICAMP_COMP_OK);
-        line_put(plid); /* not the last: our caller has one */
-    }
-    spin_unlock(&q->comp_lock);
-}
-
-void packet_done(plid_t plid)
-{
-    struct line_meta *m = line_meta(plid);
-
-    if ( atomic_dec_and_test(&m->pending) && m->slot != LINE_NO_SLOT )
-        packet_return(plid);
-
-    packet_put(plid);
-}
-
-int snapshot_withdraw(struct queue *q)
-{
-    ASSERT(q->dead);
-
-    while ( q->withdrawn < q->comp_size )
-    {
-        plid_t plid;
-
-        spin_lock(&q->comp_lock);
-        plid = q->borrow[q->withdrawn];
-        q->borrow[q->withdrawn] = PLID_NONE;
-        spin_unlock(&q->comp_lock);
-
-        if ( plid != PLID_NONE )
-        {
-            const struct packet *pkt = line_data(plid);
-            unsigned int frames;
-
-            use_close(&line_meta(plid)->use);
-            use_wait(&line_meta(plid)->use);
-            frames = packet_put_frames(plid, pkt->hdr.nr_extents);
-            packet_put(plid);
-
-            spin_lock(&q->comp_lock);
-            add_sized(&q->borrow_frames, -frames);
-            spin_unlock(&q->comp_lock);
-        }
-
-        q->withdrawn++;
-        if ( hicamp_preempt(q->withdrawn) )
-            return -ERESTART;
-    }
 
     return 0;
 }

@@ -16,14 +16,35 @@
 /*
  * A packet segment's root line.  hdr and inl are a copy of the sender's slots,
  * checked; the header line of HICAMP's packet segments is part of the root.
- * In extents of type FRAME, name is a machine frame, held by a reference for
- * each page that the extent touches; REF is the sender's reference.
+ *
+ * Each extent holds what it names until the payload is given back:
+ *   FRAME    name is a machine frame; a reference to each that it touches
+ *   REF      name is a machine frame and, above, the run's place in the grant
+ *            space of the sender; counted as a borrower of the run
+ *   SEGMENT  name and offset are what segment_hold() gave: place, root
  */
 struct packet {
     struct hicamp_pkt hdr;
     uint8_t inl[HICAMP_INLINE_MAX];
     struct hicamp_extent ext[ROOT_EXTENTS];
 };
+
+#define EXTENT_MFN_BITS     (PADDR_BITS - PAGE_SHIFT)
+
+static inline uint64_t extent_mfn(const struct hicamp_extent *e)
+{
+    return e->name & ((1ul << EXTENT_MFN_BITS) - 1);
+}
+
+static inline uint32_t extent_run(const struct hicamp_extent *e)
+{
+    return e->name >> EXTENT_MFN_BITS;
+}
+
+static inline uint64_t extent_ref(uint64_t mfn, uint32_t run)
+{
+    return mfn | ((uint64_t)run << EXTENT_MFN_BITS);
+}
 
 /*
  * Take the next packet from q's tx ring, of which avail > 0 slots are there.
@@ -32,45 +53,18 @@ struct packet {
  *   0  it was dropped and counted; the ring has advanced
  *  -1  nothing was taken: no completion entry can be had now
  *
- * q->tx_lock is held, RCU read section.
+ * q->tx_lock is held, RCU read section.  The caller ends with
+ * packet_release().
  */
 int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
                   struct hicamp_flow_key *key);
 
-/* Extent i < hdr.nr_extents. */
+/* Extent i < hdr.nr_extents of a packet that has not been taken back. */
 const struct hicamp_extent *packet_extent(plid_t plid, unsigned int i);
 
-/*
- * The packet is to be delivered once more: call before it is put anywhere.
- * False: too many already (its reference count is saturated).
- */
-bool packet_output(plid_t plid);
-
-/*
- * An output (or, once, the caller of snapshot_take()) is done with the packet:
- * the last one gives the sender its frames and the completion.  The RCU read
- * section; no comp_lock is held.
- */
-void packet_done(plid_t plid);
-
-/*
- * Use the packet's payload, for one copy.  False: its sender has taken it
- * back, it is torn.
- */
-static inline bool packet_use(plid_t plid)
+static inline uint32_t packet_payload(const struct packet *pkt)
 {
-    return use_begin(&line_meta(plid)->use);
+    return pkt->hdr.len - pkt->hdr.inline_len;
 }
-
-static inline void packet_unuse(plid_t plid)
-{
-    use_end(&line_meta(plid)->use);
-}
-
-/*
- * Take back what q's packets under way borrow.  q is dead.  -ERESTART: call
- * again.  ctl_lock is held and no lock below it.
- */
-int snapshot_withdraw(struct queue *q);
 
 #endif /* HICAMP_SNAPSHOT_H */

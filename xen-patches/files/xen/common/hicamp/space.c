@@ -8,11 +8,23 @@
  * (after a restore, say) cannot hit a new entry.  Chunks of entries are added
  * as needed and stay for the domain's life.
  *
- * Invariant: an open entry's frames are held (as writable pages if the run is
- * read-write).  A closed entry is either free, on the free list, or belongs to
- * the one who closed it, until he has dropped the frames and freed it.
+ * A run is revoked in two steps: the entry is closed, so that no use of it
+ * begins and no packet borrows from it any more; then, when no packet under
+ * way does and no use is left, its frames are dropped.  A batch takes both
+ * steps for many runs at once, because the packets under way are looked
+ * through once for all of them.
+ *
+ * A sealed run's frames are held by a type reference to PGT_shared_page: a PV
+ * guest has no other use of that type, it needs no validation, and as long as
+ * it is held nobody gets a writable mapping of the page.
+ *
+ * Invariant: the frames of an entry that is open, or that anybody borrows, are
+ * held as its flags say.  A closed entry is on the free list, or belongs to
+ * who took it off, or claimed it (RUN_REVOKING to RUN_FREE) for the second
+ * step.
  */
 
+#include "borrow.h"
 #include "op.h"
 #include "space.h"
 
@@ -29,14 +41,19 @@ struct hicamp_domain *space_create(struct domain *d)
         return NULL;
 
     hd->chunks = xzalloc_array(struct space_entry *, SPACE_CHUNKS);
-    if ( !hd->chunks )
+    hd->arena = arena_get(0);
+    if ( !hd->chunks || !hd->arena )
     {
+        if ( hd->arena )
+            arena_put(hd->arena, false);
+        xfree(hd->chunks);
         xfree(hd);
         return NULL;
     }
 
     hd->d = d;
     spin_lock_init(&hd->space_lock);
+    spin_lock_init(&hd->segment_lock);
 
     return hd;
 }
@@ -50,47 +67,66 @@ void space_destroy(struct hicamp_domain *hd)
     for ( i = 0; i < hd->nr_chunks; i++ )
         xfree(hd->chunks[i]);
     xfree(hd->chunks);
+    arena_put(hd->arena, hd->left_arena);
     xfree(hd);
 }
 
-bool frame_get(struct domain *d, uint64_t gfn, bool write, mfn_t *mfn)
+int frame_get(struct domain *d, uint64_t gfn, enum frame_hold hold,
+              mfn_t *mfn)
 {
     struct page_info *page;
+    int rc = -EINVAL;
 
     /* mfn_to_page() of nonsense is computed before it is checked. */
     if ( gfn >> (PADDR_BITS - PAGE_SHIFT) )
-        return false;
+        return rc;
 
     page = get_page_from_gfn(d, gfn, NULL, P2M_ALLOC);
     if ( !page )
-        return false;
+        return rc;
 
-    if ( is_special_page(page) ||
-         (write && !get_page_type(page, PGT_writable_page)) )
+    if ( is_special_page(page) )
+        goto put;
+
+    if ( hold == FRAME_WRITE && !get_page_type(page, PGT_writable_page) )
+        goto put;
+
+    if ( hold == FRAME_SEAL && !get_page_type(page, PGT_shared_page) )
     {
-        put_page(page);
-        return false;
+        rc = -EBUSY;
+        goto put;
     }
 
     *mfn = page_to_mfn(page);
 
-    return true;
+    return 0;
+
+ put:
+    put_page(page);
+
+    return rc;
 }
 
-void frame_put(mfn_t mfn, bool write)
+void frame_put(mfn_t mfn, enum frame_hold hold)
 {
     struct page_info *page = mfn_to_page(mfn);
 
-    if ( write )
-        put_page_and_type(page);
-    else
+    if ( hold == FRAME_READ )
         put_page(page);
+    else
+        put_page_and_type(page);
 }
 
-static void run_put(uint64_t mfn, unsigned int nr, bool write)
+static enum frame_hold run_hold(uint16_t flags)
+{
+    return flags & HICAMP_RUN_RW ? FRAME_WRITE :
+           flags & HICAMP_RUN_SEALED ? FRAME_SEAL : FRAME_READ;
+}
+
+static void run_put(uint64_t mfn, unsigned int nr, uint16_t flags)
 {
     while ( nr-- )
-        frame_put(_mfn(mfn + nr), write);
+        frame_put(_mfn(mfn + nr), run_hold(flags));
 }
 
 /* The entry of an index, or NULL if there has never been one. */
@@ -126,6 +162,46 @@ struct space_entry *space_use(const struct hicamp_domain *hd, uint32_t ref,
     use_end(&e->use);
 
     return NULL;
+}
+
+int space_borrow(const struct hicamp_domain *hd, uint32_t ref, uint32_t offset,
+                 uint32_t len, uint64_t *mfn)
+{
+    struct space_entry *e = entry_of(hd, REF_INDEX(ref));
+
+    if ( unlikely(!e) )
+        return -ENOENT;
+
+    /* Either we find it closed, or who closed it finds that we borrow. */
+    atomic_inc(&e->borrowers);
+    smp_mb__after_atomic();
+
+    if ( likely(!use_is_closed(&e->use)) &&
+         likely(e->generation == REF_GENERATION(ref)) &&
+         likely((uint64_t)offset + len <= PAGE_SIZE << e->order) )
+    {
+        *mfn = e->mfn;
+        return REF_INDEX(ref);
+    }
+
+    atomic_dec(&e->borrowers);
+
+    return -ENOENT;
+}
+
+void space_return(const struct hicamp_domain *hd, uint32_t index)
+{
+    atomic_dec(&entry_of(hd, index)->borrowers);
+}
+
+bool space_is_closed(const struct hicamp_domain *hd, uint32_t index)
+{
+    return use_is_closed(&entry_of(hd, index)->use);
+}
+
+bool space_borrowed(const struct hicamp_domain *hd, uint32_t index)
+{
+    return atomic_read(&entry_of(hd, index)->borrowers);
 }
 
 /* Add a chunk of entries to the free list.  Allocates before it locks. */
@@ -209,14 +285,15 @@ static void entry_release(struct hicamp_domain *hd, uint32_t index)
 
 static int run_issue(struct hicamp_domain *hd, struct hicamp_run *run)
 {
-    bool write = run->flags & HICAMP_RUN_RW;
     struct space_entry *e;
     unsigned int i, nr;
     uint32_t index;
     mfn_t mfn, first = INVALID_MFN;
     int rc;
 
-    if ( run->order > HICAMP_ORDER_MAX || (run->flags & ~HICAMP_RUN_RW) )
+    if ( run->order > HICAMP_ORDER_MAX ||
+         (run->flags & ~(HICAMP_RUN_RW | HICAMP_RUN_SEALED)) ||
+         run->flags == (HICAMP_RUN_RW | HICAMP_RUN_SEALED) )
         return -EINVAL;
 
     rc = entry_take(hd, &index);
@@ -226,11 +303,12 @@ static int run_issue(struct hicamp_domain *hd, struct hicamp_run *run)
     nr = 1u << run->order;
     for ( i = 0; i < nr; i++ )
     {
-        if ( !frame_get(hd->d, run->frame + i, write, &mfn) )
+        rc = frame_get(hd->d, run->frame + i, run_hold(run->flags), &mfn);
+        if ( rc )
         {
-            run_put(mfn_x(first), i, write);
+            run_put(mfn_x(first), i, run->flags);
             entry_release(hd, index);
-            return -EINVAL;
+            return rc;
         }
 
         /* Frame number and machine frame agree: only PV domains get here. */
@@ -249,21 +327,78 @@ static int run_issue(struct hicamp_domain *hd, struct hicamp_run *run)
     add_sized(&hd->runs, 1);
     add_sized(&hd->frames, nr);
     add_sized(&hd->issued, 1);
-    spin_unlock(&hd->space_lock);
-
+    e->state = RUN_ISSUED;
     use_open(&e->use);
+    spin_unlock(&hd->space_lock);
 
     return 0;
 }
 
-/* The entry is closed by us: wait for its uses, drop the frames, free it. */
-static void run_withdraw(struct hicamp_domain *hd, uint32_t index)
+/* ---- Revoke -------------------------------------------------------------- */
+
+/* Runs that are revoked together: by their places in the table. */
+struct revoke {
+    unsigned int nr;
+    uint32_t index[HICAMP_PREEMPT_EVERY];
+};
+
+/*
+ * First step: close the run and add it.  One that is closed already is that of
+ * a call which was preempted between the steps: it is ours as well.
+ */
+static int revoke_close(struct hicamp_domain *hd, uint32_t ref,
+                        struct revoke *r)
+{
+    uint32_t index = REF_INDEX(ref);
+    struct space_entry *e = entry_of(hd, index);
+    unsigned int i;
+    int rc = -ENOENT;
+
+    if ( !e )
+        return rc;
+
+    /* The lock keeps generation and state from changing under our check. */
+    spin_lock(&hd->space_lock);
+    if ( e->generation == REF_GENERATION(ref) && e->state != RUN_FREE )
+    {
+        rc = 0;
+        if ( use_close(&e->use) )
+            e->state = RUN_REVOKING;
+        else
+            for ( i = 0; i < r->nr; i++ )
+                if ( r->index[i] == index )
+                    rc = -ENOENT; /* twice in one batch */
+    }
+    spin_unlock(&hd->space_lock);
+
+    if ( !rc )
+        r->index[r->nr++] = index;
+
+    return rc;
+}
+
+/*
+ * Second step, when nobody borrows from the run any more: wait for its uses,
+ * drop its frames, free the entry.  False: another vCPU revokes the same run
+ * and was faster.
+ */
+static bool revoke_finish(struct hicamp_domain *hd, uint32_t index)
 {
     struct space_entry *e = entry_of(hd, index);
     unsigned int nr = 1u << e->order;
+    bool ours;
 
+    spin_lock(&hd->space_lock);
+    ours = e->state == RUN_REVOKING;
+    e->state = ours ? RUN_FREE : e->state;
+    spin_unlock(&hd->space_lock);
+
+    if ( !ours )
+        return false;
+
+    ASSERT(!atomic_read(&e->borrowers) || !hd->d->is_dying);
     use_wait(&e->use);
-    run_put(e->mfn, nr, e->flags & HICAMP_RUN_RW);
+    run_put(e->mfn, nr, e->flags);
 
     spin_lock(&hd->space_lock);
     e->generation = e->generation % (GENERATIONS - 1) + 1; /* never 0 */
@@ -273,45 +408,59 @@ static void run_withdraw(struct hicamp_domain *hd, uint32_t index)
     add_sized(&hd->frames, -nr);
     add_sized(&hd->revoked, 1);
     spin_unlock(&hd->space_lock);
+
+    return true;
 }
 
-static int run_revoke(struct hicamp_domain *hd, uint32_t ref)
+/*
+ * Revoke what is closed.  *done, if not NULL: how many runs from the first on
+ * it was that did so.  -ERESTART: they stay closed, come again.
+ */
+static int revoke_rest(struct hicamp_domain *hd, const struct revoke *r,
+                       uint32_t *done)
 {
-    struct space_entry *e = entry_of(hd, REF_INDEX(ref));
-    bool closed = false;
+    unsigned int i, n = 0;
+    int rc = borrow_recall(hd, r->index, r->nr);
 
-    if ( !e )
-        return -ENOENT;
+    if ( rc )
+        return rc;
 
-    /* The lock keeps the generation from changing under our check. */
-    spin_lock(&hd->space_lock);
-    if ( e->generation == REF_GENERATION(ref) )
-        closed = use_close(&e->use);
-    spin_unlock(&hd->space_lock);
+    for ( i = 0; i < r->nr; i++ )
+        if ( revoke_finish(hd, r->index[i]) )
+            n += n == i;
 
-    if ( !closed )
-        return -ENOENT;
+    *done += n;
 
-    run_withdraw(hd, REF_INDEX(ref));
-
-    return 0;
+    return n == r->nr ? 0 : -ENOENT;
 }
 
-static int space_op(struct domain *d, struct hicamp_space_op *op, bool issue)
+/* ---- Operations ---------------------------------------------------------- */
+
+/* op is good, and of which space.  Negative: error. */
+static int space_op_check(const struct hicamp_space_op *op,
+                          const struct hicamp_domain *hd)
+{
+    if ( !op->nr || op->nr > HICAMP_QUERY_BATCH || op->done > op->nr )
+        return -EINVAL;
+
+    return hd ? 0 : -ENOENT;
+}
+
+int space_issue(struct domain *d, struct hicamp_space_op *op)
 {
     struct hicamp_domain *hd = read_atomic(&d->hicamp);
     struct hicamp_run run;
     unsigned int n = 0;
+    int rc = space_op_check(op, hd);
 
-    if ( !op->nr || op->nr > HICAMP_QUERY_BATCH || op->done > op->nr )
-        return -EINVAL;
-    if ( !hd || (issue && !read_atomic(&hd->nr_ports)) )
+    if ( rc )
+        return rc;
+    if ( !read_atomic(&hd->nr_ports) )
         return -ENOENT;
 
     for ( ; op->done < op->nr; op->done++ )
     {
         uint64_t addr = op->runs + op->done * sizeof(run);
-        int rc;
 
         if ( n && hicamp_preempt(n) )
             return -ERESTART;
@@ -320,14 +469,20 @@ static int space_op(struct domain *d, struct hicamp_space_op *op, bool issue)
         if ( hicamp_copy_in(&run, addr, sizeof(run)) )
             return -EFAULT;
 
-        rc = issue ? run_issue(hd, &run) : run_revoke(hd, run.ref);
+        rc = run_issue(hd, &run);
         if ( rc )
             return rc;
 
-        if ( issue && hicamp_copy_out(addr, &run, sizeof(run)) )
+        if ( hicamp_copy_out(addr, &run, sizeof(run)) )
         {
             /* The caller would never learn of the reference. */
-            run_revoke(hd, run.ref);
+            struct revoke r = { .nr = 0 };
+            uint32_t done = 0;
+
+            if ( !revoke_close(hd, run.ref, &r) )
+                while ( revoke_rest(hd, &r, &done) == -ERESTART )
+                    ;
+
             return -EFAULT;
         }
     }
@@ -335,14 +490,33 @@ static int space_op(struct domain *d, struct hicamp_space_op *op, bool issue)
     return 0;
 }
 
-int space_issue(struct domain *d, struct hicamp_space_op *op)
-{
-    return space_op(d, op, true);
-}
-
 int space_revoke(struct domain *d, struct hicamp_space_op *op)
 {
-    return space_op(d, op, false);
+    struct hicamp_domain *hd = read_atomic(&d->hicamp);
+    bool first = true;
+    int rc = space_op_check(op, hd);
+
+    while ( !rc && op->done < op->nr )
+    {
+        struct revoke r = { .nr = 0 };
+        struct hicamp_run run;
+        int err;
+
+        if ( !first && hypercall_preempt_check() )
+            return -ERESTART;
+        first = false;
+
+        while ( !rc && r.nr < ARRAY_SIZE(r.index) && op->done + r.nr < op->nr )
+            rc = hicamp_copy_in(&run, op->runs + (op->done + r.nr) *
+                                      sizeof(run), sizeof(run))
+                 ? -EFAULT : revoke_close(hd, run.ref, &r);
+
+        /* Also after an error: what is closed goes. */
+        err = revoke_rest(hd, &r, &op->done);
+        rc = err ?: rc;
+    }
+
+    return rc;
 }
 
 int space_teardown(struct hicamp_domain *hd)
@@ -354,10 +528,15 @@ int space_teardown(struct hicamp_domain *hd)
     while ( hd->torn_down < end )
     {
         uint32_t index = hd->torn_down++;
+        struct space_entry *e = entry_of(hd, index);
 
-        /* Free entries are closed already. */
-        if ( use_close(&entry_of(hd, index)->use) )
-            run_withdraw(hd, index);
+        /* Nobody is left to issue or revoke, and no packet under way. */
+        if ( e->state == RUN_ISSUED )
+        {
+            use_close(&e->use);
+            e->state = RUN_REVOKING;
+        }
+        revoke_finish(hd, index);
 
         if ( hicamp_preempt(hd->torn_down) )
             return -ERESTART;

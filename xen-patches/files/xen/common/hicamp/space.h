@@ -7,10 +7,16 @@
 #ifndef HICAMP_SPACE_H
 #define HICAMP_SPACE_H
 
-#include "use.h"
+#include "tree.h"
 
 #define SPACE_CHUNK_RUNS    (PAGE_SIZE / sizeof(struct space_entry))
 #define SPACE_CHUNKS        (HICAMP_RUNS_MAX / SPACE_CHUNK_RUNS)
+
+enum run_state {
+    RUN_FREE,               /* on the free list, or on the way from or to it */
+    RUN_ISSUED,
+    RUN_REVOKING,           /* closed, packets under way may borrow from it */
+};
 
 /*
  * A run.  Entries are type-stable: their memory lives as long as the domain's
@@ -19,16 +25,18 @@
 struct space_entry {
     struct use use;         /* closed: the entry is free, or being revoked */
     uint32_t generation;    /* W(space lock), while closed */
-    uint64_t mfn;           /* first frame; fixed while open */
+    uint64_t mfn;           /* first frame; fixed while open or borrowed */
     uint16_t order;
     uint16_t flags;         /* HICAMP_RUN_* */
     uint32_t next_free;     /* R/W(space lock) */
-    uint32_t pad[2];
+    atomic_t borrowers;     /* extents of packets under way */
+    uint32_t state;         /* enum run_state, R/W(space lock) */
 };
 
 /* A domain's state in hicamp: made with its first port, freed with it. */
 struct hicamp_domain {
     struct domain *d;
+    struct arena *arena;            /* who pays for its lines */
     unsigned int nr_ports;          /* R/W(port list lock) */
 
     spinlock_t space_lock;
@@ -38,6 +46,19 @@ struct hicamp_domain {
     unsigned int runs, frames;      /* issued now, W(space_lock) */
     uint64_t issued, revoked;       /* ever, W(space_lock) */
     unsigned int torn_down;         /* entries that teardown has done */
+
+    /* segment.c: the segment map, R/W(segment_lock) */
+    spinlock_t segment_lock;
+    struct segment **segment_chunks;    /* NULL: none yet */
+    unsigned int nr_segment_chunks;
+    uint32_t segment_free;          /* list of free entries, index + 1 */
+    unsigned int nr_segments;
+    atomic_t pages;                 /* of page lines, also of what is dead */
+    unsigned int segments_torn_down;
+    bool left_arena, last_of_tenant;    /* R/W(teardown) */
+    plid_t zero_page;               /* what is mapped where all is zero */
+    struct tree_dead dead;          /* to be dismantled */
+    struct tree_dead linger;        /* pages that the guest still maps */
 };
 
 /*
@@ -68,11 +89,37 @@ static inline void space_unuse(struct space_entry *e)
 }
 
 /*
- * Take a reference to a plain RAM page of d: false for anything else (no such
- * frame, somebody else's, Xen's own).  write: as writable page.  The other
- * drops it.
+ * Borrow len bytes at offset of a run for a packet: as space_use(), for as
+ * long as the packet is under way.  *mfn is the run's first frame.  The run's
+ * place in the table, for the others, or a negative number.
+ *
+ * A revoke makes sure that nobody borrows (borrow_recall()) before it drops
+ * the frames.
  */
-bool frame_get(struct domain *d, uint64_t gfn, bool write, mfn_t *mfn);
-void frame_put(mfn_t mfn, bool write);
+int space_borrow(const struct hicamp_domain *hd, uint32_t ref, uint32_t offset,
+                 uint32_t len, uint64_t *mfn);
+void space_return(const struct hicamp_domain *hd, uint32_t index);
+
+/* Is this run, which somebody borrows, being revoked?  Any context. */
+bool space_is_closed(const struct hicamp_domain *hd, uint32_t index);
+/* Does anybody borrow from it?  Once it is closed, who does can only go. */
+bool space_borrowed(const struct hicamp_domain *hd, uint32_t index);
+
+/* What a frame is held for. */
+enum frame_hold {
+    FRAME_READ,             /* Xen reads; its owner does what he wants */
+    FRAME_WRITE,            /* Xen writes; it stays an ordinary page */
+    FRAME_SEAL,             /* nobody writes */
+};
+
+/*
+ * Hold a plain RAM page of d; the other drops it.
+ *
+ *   -EINVAL  no such frame, somebody else's, Xen's own; WRITE: not writable
+ *   -EBUSY   SEAL: it has a writable mapping, or a use that excludes sealing
+ */
+int frame_get(struct domain *d, uint64_t gfn, enum frame_hold hold,
+              mfn_t *mfn);
+void frame_put(mfn_t mfn, enum frame_hold hold);
 
 #endif /* HICAMP_SPACE_H */

@@ -61,7 +61,7 @@ static void port_describe(const struct port *port, struct hicamp_port_info *pi)
             pi->flags |= HICAMP_PORT_STOPPED;
         pi->nr_queues++;
         pi->queued += read_atomic(&q->wait_tail) - read_atomic(&q->wait_head);
-        pi->borrowed += q->comp_size - read_atomic(&q->borrow_nr_free);
+        pi->borrowed += read_atomic(&q->borrow_nr);
     }
 
     port_counters(port, pi->counters);
@@ -89,6 +89,73 @@ int stats_port_query(struct hicamp_query *op)
             break;
 
         if ( hicamp_copy_out(op->entries + n * sizeof(pi), &pi, sizeof(pi)) )
+            return -EFAULT;
+        n++;
+    }
+
+    op->nr = n;
+
+    return 0;
+}
+
+static void domain_describe(const struct domain *d,
+                            const struct hicamp_domain *hd,
+                            struct hicamp_domain_info *di)
+{
+    const struct arena *a = read_atomic(&hd->arena);
+
+    memset(di, 0, sizeof(*di));
+    di->domid = d->domain_id;
+    di->tenant = a->tenant;
+    di->quota = read_atomic(&a->quota);
+    di->used = arena_used(a);
+    di->peak = read_atomic(&a->peak);
+    di->refused = read_atomic(&a->refused);
+    di->interned = read_atomic(&a->intern.hits);
+    di->intern_misses = read_atomic(&a->intern.misses);
+    di->segments = read_atomic(&hd->nr_segments);
+    di->pages = atomic_read(&hd->pages);
+    di->runs = read_atomic(&hd->runs);
+    di->frames = read_atomic(&hd->frames);
+}
+
+/* The domain of the lowest id from *cursor on that hicamp knows. */
+static bool domain_next(uint64_t *cursor, struct hicamp_domain_info *di)
+{
+    const struct hicamp_domain *hd;
+    const struct domain *d;
+    bool found = false;
+
+    rcu_read_lock(&domlist_read_lock);
+
+    for_each_domain ( d )
+    {
+        hd = read_atomic(&d->hicamp);
+        if ( !hd || d->domain_id < *cursor ||
+             (found && d->domain_id > di->domid) )
+            continue;
+        domain_describe(d, hd, di);
+        found = true;
+    }
+
+    rcu_read_unlock(&domlist_read_lock);
+
+    *cursor = found ? di->domid + 1 : DOMID_FIRST_RESERVED;
+
+    return found;
+}
+
+int stats_domain_query(struct hicamp_query *op)
+{
+    struct hicamp_domain_info di;
+    uint32_t n = 0;
+
+    if ( op->pad || !op->nr || op->nr > HICAMP_QUERY_BATCH )
+        return -EINVAL;
+
+    while ( n < op->nr && domain_next(&op->cursor, &di) )
+    {
+        if ( hicamp_copy_out(op->entries + n * sizeof(di), &di, sizeof(di)) )
             return -EFAULT;
         n++;
     }

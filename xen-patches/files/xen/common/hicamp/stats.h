@@ -8,9 +8,10 @@
 
 #include "private.h"
 
-/* HICAMP_OP_info and HICAMP_OP_port_query; arguments are copied in. */
+/* The query operations; arguments are copied in. */
 int stats_info(struct hicamp_info *info);
 int stats_port_query(struct hicamp_query *q);
+int stats_domain_query(struct hicamp_query *q);
 
 /* The debug key.  Once, at boot. */
 void stats_init(void);

@@ -8,6 +8,7 @@
  * are told so.  Long trains are preempted between bursts.
  */
 
+#include "borrow.h"
 #include "classify.h"
 #include "deliver.h"
 #include "ring.h"
@@ -48,7 +49,7 @@ static void output(struct burst *b, struct queue *from, plid_t plid,
     struct queue *q = port ? port_queue(port, 0) : NULL;
     bool gone = !q;
 
-    if ( q && deliver_enqueue(q, plid, &gone) )
+    if ( q && deliver_enqueue(q, from, plid, &gone) )
     {
         b->bytes += len;
         burst_touch(b, q);
@@ -103,7 +104,7 @@ static bool burst_take(struct burst *b, struct queue *q)
         if ( rc > 0 )
         {
             forward(b, q, plid, &key);
-            packet_done(plid);
+            packet_release(plid);
         }
         else if ( rc < 0 )
             more = false;
@@ -152,6 +153,8 @@ int switch_transmit(struct queue *q)
         if ( more && !rc && hypercall_preempt_check() )
             rc = -ERESTART;
     }
+
+    borrow_watch(q);
 
     if ( unlikely(read_atomic(&q->stopped)) && rc != -ENOTCONN )
     {

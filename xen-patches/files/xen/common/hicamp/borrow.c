@@ -1,0 +1,749 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Packets under way.  Here live the table of what a queue's packets borrow,
+ * the completions that end a loan, and taking payload back before a receiver
+ * has it: it is copied into lines that the receiver pays for, or torn.  So no
+ * receiver, paused or malicious, holds what is a sender's.
+ *
+ * A packet's state, its use count and its place in the table say who may do
+ * what:
+ *
+ *   - Readers (deliver) hold a use for at most one copy.  Who cannot begin one
+ *     waits until the packet is in its last state, which is one copy away.
+ *   - Whoever takes a packet out of the table, under comp_lock, and nobody
+ *     else, gives back what it borrows: packet_done() when the last output is
+ *     through, or take_back(), which closes the packet to readers first.
+ *
+ * Invariant: a packet in the table holds everything that its extents name, and
+ * an entry of the completion ring is kept for each until it has been given
+ * back.
+ *
+ * Ideas: unilateral revocation, Ram, chapter 3; what waits for a receiver is
+ * his, Chan, Litz, Cheriton, section 3.
+ */
+
+#include "borrow.h"
+#include "ring.h"
+
+/* PLIDs in one line: more than any packet has lines of payload. */
+#define INDEX_PLIDS     (LINE_BYTES / sizeof(plid_t))
+
+/* Packets that one tick of a queue's clock takes back, and when it goes on. */
+#define AGE_BATCH       16
+#define AGE_PAUSE       MICROSECS(50)
+
+/* Entries that a walk looks at before it lets go of comp_lock. */
+#define WALK_BATCH      64
+
+unsigned int __read_mostly borrow_age_us = 1000;
+unsigned int __read_mostly borrow_pair = 64;
+
+/* ---- Completions --------------------------------------------------------- */
+
+/* Append a completion.  There is room: comp_available() has said so. */
+static void complete(struct queue *q, uint32_t id, uint32_t status)
+{
+    struct hicamp_comp *c = &q->comp[q->comp_prod & (q->comp_size - 1)];
+
+    c->id = id;
+    c->status = status;
+    q->comp_prod++;
+    count(q, CNT(completions));
+    ring_publish(&q->ctrl->comp_prod, q->comp_prod);
+    queue_mark_dirty(q);
+
+    smp_mb(); /* our index before the guest's flag */
+    if ( read_atomic(&q->ctrl->comp_event) )
+    {
+        count(q, CNT_COMP_EVENTS);
+        queue_notify(q);
+    }
+}
+
+/*
+ * Is there an entry of the comp ring for one more packet under way?  Those
+ * under way have theirs reserved.
+ */
+static bool comp_available(struct queue *q)
+{
+    int room;
+
+    ASSERT(spin_is_locked(&q->comp_lock));
+
+    room = ring_room(&q->ctrl->comp_cons, q->comp_prod, q->comp_size);
+    if ( unlikely(room < 0) )
+    {
+        queue_stop(q, "comp");
+        return false;
+    }
+
+    return room > q->borrow_nr;
+}
+
+bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
+{
+    bool done;
+
+    if ( !hdr->nr_extents )
+        return true;
+
+    spin_lock(&q->comp_lock);
+    done = comp_available(q);
+    if ( done )
+        complete(q, hdr->id, HICAMP_COMP_BAD);
+    spin_unlock(&q->comp_lock);
+
+    return done;
+}
+
+/* ---- The table ----------------------------------------------------------- */
+
+/*
+ * A place.  Those in use form a ring in the order in which they were entered,
+ * through the place behind the last; free ones a list by next.
+ */
+struct borrower {
+    plid_t plid;                /* none: free, or being given back */
+    uint32_t seq;               /* goes up from packet to packet */
+    uint16_t prev, next;
+    bool refs;                  /* borrows from runs */
+};
+
+static void cf_check borrow_age(void *data);
+
+int borrow_init(struct queue *q, unsigned int comp_size)
+{
+    unsigned int i;
+
+    BUILD_BUG_ON(HICAMP_RING_MAX >= LINE_NO_SLOT);
+    BUILD_BUG_ON(INDEX_PLIDS * LINE_BYTES < HICAMP_LEN_MAX);
+
+    init_timer(&q->age_timer, borrow_age, q, smp_processor_id());
+
+    q->borrow = xzalloc_array(struct borrower, comp_size + 1);
+    if ( !q->borrow )
+        return -ENOMEM;
+
+    for ( i = 0; i < comp_size; i++ )
+        q->borrow[i].next = i + 1;
+    q->borrow[comp_size].prev = q->borrow[comp_size].next = comp_size;
+
+    return 0;
+}
+
+void borrow_free(struct queue *q)
+{
+    kill_timer(&q->age_timer);
+    xfree(q->borrow);
+}
+
+bool borrow_enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
+{
+    bool done;
+
+    spin_lock(&q->comp_lock);
+
+    done = comp_available(q) && line_get(plid);
+    if ( done )
+    {
+        struct borrower *end = &q->borrow[q->comp_size];
+        uint16_t slot = q->borrow_avail;
+        struct borrower *b = &q->borrow[slot];
+
+        q->borrow_avail = b->next;
+        b->plid = plid;
+        b->seq = q->borrow_seq++;
+        b->refs = refs;
+        b->prev = end->prev;
+        b->next = q->comp_size;
+        q->borrow[end->prev].next = slot;
+        end->prev = slot;
+        line_meta(plid)->slot = slot;
+        add_sized(&q->borrow_nr, 1);
+        add_sized(&q->borrow_frames, frames);
+    }
+
+    spin_unlock(&q->comp_lock);
+
+    return done;
+}
+
+/*
+ * Take plid out of the table; its entry of the ring stays reserved.  False: it
+ * is not there, somebody else has it.
+ */
+static bool borrow_leave(struct queue *q, plid_t plid)
+{
+    uint16_t slot = line_meta(plid)->slot;
+    struct borrower *b;
+
+    ASSERT(spin_is_locked(&q->comp_lock));
+
+    /* The packet may be of another queue that was in q's place. */
+    if ( slot >= q->comp_size || q->borrow[slot].plid != plid )
+        return false;
+
+    b = &q->borrow[slot];
+    b->plid = PLID_NONE;
+    q->borrow[b->prev].next = b->next;
+    q->borrow[b->next].prev = b->prev;
+
+    return true;
+}
+
+/* What plid borrowed has been given back: complete it, free its place. */
+static void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
+                       uint32_t status)
+{
+    uint16_t slot = line_meta(plid)->slot;
+
+    ASSERT(spin_is_locked(&q->comp_lock));
+
+    q->borrow[slot].next = q->borrow_avail;
+    q->borrow_avail = slot;
+    add_sized(&q->borrow_frames, -frames);
+    if ( !q->dead )
+        complete(q, ((const struct packet *)line_data(plid))->hdr.id, status);
+    add_sized(&q->borrow_nr, -1);
+}
+
+/* ---- Life of a packet ---------------------------------------------------- */
+
+unsigned int payload_put(struct hicamp_domain *hd, plid_t plid,
+                         unsigned int nr)
+{
+    unsigned int i, j, frames, total = 0;
+
+    for ( i = 0; i < nr; i++ )
+    {
+        const struct hicamp_extent *e = packet_extent(plid, i);
+
+        if ( e->type == HICAMP_EXT_REF )
+        {
+            space_return(hd, extent_run(e));
+            continue;
+        }
+
+        frames = PFN_UP(e->offset + e->len);
+        for ( j = 0; j < frames; j++ )
+            frame_put(_mfn(e->name + j), FRAME_READ);
+        total += frames;
+    }
+
+    return total;
+}
+
+/* Free a copy: the lines that its index names, and the index. */
+static void copy_free(plid_t index)
+{
+    const plid_t *plids = line_data(index);
+    unsigned int i;
+
+    for ( i = 0; i < INDEX_PLIDS && plids[i] != PLID_NONE; i++ )
+        line_put(plids[i]);
+    line_put(index);
+}
+
+void packet_put(plid_t plid)
+{
+    const struct line_meta *m = line_meta(plid);
+
+    if ( !line_put_test(plid) )
+        return;
+
+    if ( unlikely(m->link != PLID_NONE) )
+    {
+        if ( m->state == PAYLOAD_COPIED )
+            copy_free(m->link);
+        else
+            line_put(m->link);
+    }
+    line_free(plid);
+}
+
+bool packet_output(plid_t plid)
+{
+    if ( !line_get(plid) )
+        return false;
+
+    atomic_inc(&line_meta(plid)->pending);
+
+    return true;
+}
+
+/* The last output of a packet that borrows is through. */
+static void packet_return(plid_t plid)
+{
+    const struct line_meta *m = line_meta(plid);
+    const struct packet *pkt = line_data(plid);
+    struct port *port = port_by_id(m->port);
+    struct queue *q = port ? port_queue(port, m->queue) : NULL;
+
+    /* Without the port, or with another in its place, it was taken back. */
+    if ( !q )
+        return;
+
+    spin_lock(&q->comp_lock);
+    if ( borrow_leave(q, plid) )
+    {
+        borrow_end(q, plid, payload_put(port->hd, plid, pkt->hdr.nr_extents),
+                   HICAMP_COMP_OK);
+        line_put(plid); /* not the last: our caller has one */
+    }
+    spin_unlock(&q->comp_lock);
+}
+
+void packet_done(plid_t plid)
+{
+    if ( atomic_dec_and_test(&line_meta(plid)->pending) &&
+         packet_borrows(plid) )
+        packet_return(plid);
+
+    packet_put(plid);
+}
+
+void packet_release(plid_t plid)
+{
+    struct line_meta *m = line_meta(plid);
+
+    /* In hand, nobody else changes it. */
+    if ( likely(m->state == PAYLOAD_IN_HAND) )
+        write_atomic(&m->state, PAYLOAD_BORROWED);
+
+    packet_done(plid);
+}
+
+const plid_t *packet_lines(plid_t plid)
+{
+    const struct line_meta *m = line_meta(plid);
+    uint16_t state;
+
+    while ( (state = read_atomic(&m->state)) <= PAYLOAD_BORROWED )
+        cpu_relax();
+
+    smp_rmb(); /* state before the lines */
+
+    return state == PAYLOAD_COPIED ? line_data(m->link) : NULL;
+}
+
+/* ---- Taking back --------------------------------------------------------- */
+
+/* Lines for bytes of payload: the PLID of their index, or none. */
+static plid_t copy_alloc(struct arena *payer, uint32_t bytes)
+{
+    unsigned int i, nr = DIV_ROUND_UP(bytes, LINE_BYTES);
+    plid_t index = line_alloc(payer, LINE_RX), *plids;
+
+    if ( index == PLID_NONE )
+        return PLID_NONE;
+
+    plids = line_data(index);
+    for ( i = 0; i < nr; i++ )
+    {
+        plids[i] = line_alloc(payer, LINE_RX);
+        if ( plids[i] == PLID_NONE )
+        {
+            copy_free(index);
+            return PLID_NONE;
+        }
+    }
+    if ( nr < INDEX_PLIDS )
+        plids[nr] = PLID_NONE;
+
+    return index;
+}
+
+/* Where the next byte of a copy goes. */
+struct copy {
+    const plid_t *plids;
+    uint32_t at;
+};
+
+static void copy_write(struct copy *c, const void *src, uint32_t bytes)
+{
+    while ( bytes )
+    {
+        uint32_t to = c->at % LINE_BYTES;
+        uint32_t n = min(bytes, (uint32_t)LINE_BYTES - to);
+
+        memcpy(line_data(c->plids[c->at / LINE_BYTES]) + to, src, n);
+        c->at += n;
+        src += n;
+        bytes -= n;
+    }
+}
+
+/* Copy a packet's payload, which is closed to readers but not given back. */
+static void copy_payload(plid_t index, plid_t plid, const struct packet *pkt)
+{
+    struct copy c = { .plids = line_data(index) };
+    unsigned int i;
+
+    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
+    {
+        const struct hicamp_extent *e = packet_extent(plid, i);
+        uint64_t mfn = extent_mfn(e) + (e->offset >> PAGE_SHIFT);
+        uint32_t from = e->offset & ~PAGE_MASK, left = e->len;
+
+        while ( left )
+        {
+            uint32_t n = min(left, (uint32_t)PAGE_SIZE - from);
+            const void *va = map_domain_page(_mfn(mfn++));
+
+            copy_write(&c, va + from, n);
+            unmap_domain_page(va);
+            left -= n;
+            from = 0;
+        }
+    }
+}
+
+/*
+ * Give back what a packet borrows that the caller has taken out of q's table:
+ * into a copy from copy_alloc(), which is used up, or it is torn if there is
+ * none.  why counts the copy.
+ */
+static void give_back(struct queue *q, plid_t plid, plid_t copy,
+                      unsigned int why)
+{
+    struct line_meta *m = line_meta(plid);
+    const struct packet *pkt = line_data(plid);
+    unsigned int frames;
+    bool torn;
+
+    use_close(&m->use);
+    use_wait(&m->use);
+
+    if ( copy != PLID_NONE )
+        copy_payload(copy, plid, pkt);
+    frames = payload_put(q->port->hd, plid, pkt->hdr.nr_extents);
+
+    /* The second line of extents has done its duty. */
+    if ( m->link != PLID_NONE )
+        line_put(m->link);
+    m->link = copy;
+    smp_wmb(); /* all of it before the state */
+    write_atomic(&m->state,
+                 copy != PLID_NONE ? PAYLOAD_COPIED : PAYLOAD_TORN);
+
+    /* Every output may have had it meanwhile. */
+    torn = copy == PLID_NONE && atomic_read(&m->pending);
+
+    spin_lock(&q->comp_lock);
+    if ( copy != PLID_NONE )
+        count(q, why);
+    else if ( torn )
+        count(q, CNT(torn));
+    borrow_end(q, plid, frames, torn ? HICAMP_COMP_TORN : HICAMP_COMP_OK);
+    spin_unlock(&q->comp_lock);
+
+    packet_put(plid); /* the table's reference */
+}
+
+/* As give_back(), at its receiver's expense; torn if there is no line. */
+static void take_back(struct queue *q, plid_t plid, unsigned int why)
+{
+    const struct packet *pkt = line_data(plid);
+    plid_t copy = PLID_NONE;
+
+    if ( why != CNT(torn) && atomic_read(&line_meta(plid)->pending) )
+        copy = copy_alloc(arena_of(line_meta(plid)), packet_payload(pkt));
+
+    give_back(q, plid, copy, why);
+}
+
+bool packet_copy(struct queue *q, plid_t plid, struct arena *payer,
+                 unsigned int why)
+{
+    const struct packet *pkt = line_data(plid);
+    plid_t copy = copy_alloc(payer, packet_payload(pkt));
+    bool ours;
+
+    if ( copy == PLID_NONE )
+        return false;
+
+    spin_lock(&q->comp_lock);
+    ours = borrow_leave(q, plid);
+    spin_unlock(&q->comp_lock);
+
+    /* In hand, it cannot have left. */
+    ASSERT(ours);
+    give_back(q, plid, copy, why);
+
+    return true;
+}
+
+/* ---- Revoked runs -------------------------------------------------------- */
+
+/* Does the packet borrow from a run that is closed? */
+static bool borrows_closed(const struct hicamp_domain *hd, plid_t plid)
+{
+    const struct packet *pkt = line_data(plid);
+    unsigned int i;
+
+    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
+    {
+        const struct hicamp_extent *e = packet_extent(plid, i);
+
+        if ( e->type == HICAMP_EXT_REF && space_is_closed(hd, extent_run(e)) )
+            return true;
+    }
+
+    return false;
+}
+
+/* Where a walk over the packets under way of a queue stands. */
+struct walk {
+    uint16_t slot;              /* last place looked at, or the end */
+    uint32_t seq;
+};
+
+/*
+ * Take the next packet that borrows from a closed run out of the table; none
+ * after budget places, or at the end.  The walk goes on where it stood, as
+ * long as the packet there is the same, else it begins again.
+ */
+static plid_t walk_next(struct queue *q, struct walk *w, unsigned int budget,
+                        bool *end)
+{
+    uint16_t slot = q->comp_size;
+    plid_t plid = PLID_NONE;
+
+    spin_lock(&q->comp_lock);
+
+    if ( w->slot != q->comp_size && q->borrow[w->slot].plid != PLID_NONE &&
+         q->borrow[w->slot].seq == w->seq )
+        slot = w->slot;
+
+    while ( plid == PLID_NONE && budget-- )
+    {
+        const struct borrower *b;
+
+        slot = q->borrow[slot].next;
+        if ( slot == q->comp_size )
+        {
+            *end = true;
+            break;
+        }
+
+        b = &q->borrow[slot];
+        if ( b->refs &&
+             read_atomic(&line_meta(b->plid)->state) != PAYLOAD_IN_HAND &&
+             borrows_closed(q->port->hd, b->plid) )
+        {
+            plid = b->plid;
+            borrow_leave(q, plid);
+        }
+        else
+        {
+            w->slot = slot;
+            w->seq = b->seq;
+        }
+    }
+
+    spin_unlock(&q->comp_lock);
+
+    return plid;
+}
+
+/* Take back what one queue's packets borrow from closed runs. */
+static int recall_queue(struct queue *q, unsigned int *taken)
+{
+    struct walk w = { .slot = q->comp_size };
+    bool end = false;
+
+    while ( !end )
+    {
+        plid_t plid = walk_next(q, &w, WALK_BATCH, &end);
+
+        if ( plid == PLID_NONE )
+            continue;
+
+        take_back(q, plid, CNT(copied_revoke));
+
+        /* Only here, so that a call that comes again has less to do. */
+        if ( hicamp_preempt(++*taken) )
+            return -ERESTART;
+    }
+
+    return 0;
+}
+
+static int recall_domain(const struct hicamp_domain *hd, unsigned int *taken)
+{
+    uint64_t cursor = 0;
+    struct port *port;
+    int rc = 0;
+
+    rcu_read_lock(&hicamp_rcu);
+
+    while ( !rc && (port = port_next(&cursor)) != NULL )
+    {
+        struct queue *q;
+        unsigned int i;
+
+        if ( port->hd != hd )
+            continue;
+        for ( i = 0; !rc && (q = port_queue(port, i)) != NULL; i++ )
+            rc = recall_queue(q, taken);
+    }
+
+    rcu_read_unlock(&hicamp_rcu);
+
+    return rc;
+}
+
+int borrow_recall(struct hicamp_domain *hd, const uint32_t *indices,
+                  unsigned int nr)
+{
+    unsigned int i = 0, taken = 0;
+    bool walked = false;
+
+    while ( i < nr )
+    {
+        int rc;
+
+        /* No packet can begin to borrow from it any more. */
+        if ( !space_borrowed(hd, indices[i]) )
+        {
+            i++;
+            continue;
+        }
+
+        /*
+         * What a walk does not find is in the hands of another CPU, which is
+         * taking it back, has it delivered or puts it in line just now.
+         */
+        if ( walked )
+            cpu_relax();
+        rc = recall_domain(hd, &taken);
+        if ( rc )
+            return rc;
+        walked = true;
+    }
+
+    return 0;
+}
+
+/* ---- Age ----------------------------------------------------------------- */
+
+static const struct borrower *oldest(const struct queue *q)
+{
+    uint16_t slot = q->borrow[q->comp_size].next;
+
+    return slot != q->comp_size ? &q->borrow[slot] : NULL;
+}
+
+/* Take the oldest packet out of the table if it is older than the mark. */
+static plid_t leave_aged(struct queue *q)
+{
+    plid_t plid = PLID_NONE;
+    const struct borrower *b;
+
+    spin_lock(&q->comp_lock);
+
+    b = oldest(q);
+    if ( b && (int32_t)(b->seq - q->age_mark) < 0 &&
+         read_atomic(&line_meta(b->plid)->state) != PAYLOAD_IN_HAND )
+    {
+        plid = b->plid;
+        borrow_leave(q, plid);
+    }
+
+    spin_unlock(&q->comp_lock);
+
+    return plid;
+}
+
+static s_time_t age_period(void)
+{
+    return MICROSECS(read_atomic(&borrow_age_us)) / 2;
+}
+
+/*
+ * A queue's clock ticks twice in the age that a loan may reach: what was there
+ * at the tick before is old.  So no packet needs a time of its own.
+ */
+static void cf_check borrow_age(void *data)
+{
+    struct queue *q = data;
+    unsigned int n;
+
+    rcu_read_lock(&hicamp_rcu);
+
+    for ( n = 0; n < AGE_BATCH; n++ )
+    {
+        plid_t plid = leave_aged(q);
+
+        if ( plid == PLID_NONE )
+            break;
+        take_back(q, plid, CNT(copied_age));
+    }
+
+    spin_lock(&q->comp_lock);
+    if ( n < AGE_BATCH )
+        q->age_mark = q->borrow_seq;
+    write_atomic(&q->aging, !q->dead && oldest(q));
+    if ( q->aging )
+        set_timer(&q->age_timer,
+                  NOW() + (n < AGE_BATCH ? age_period() : AGE_PAUSE));
+    spin_unlock(&q->comp_lock);
+
+    rcu_read_unlock(&hicamp_rcu);
+}
+
+void borrow_arm(struct queue *q)
+{
+    const struct borrower *b;
+
+    spin_lock(&q->comp_lock);
+    b = oldest(q);
+    if ( b && !q->dead && !q->aging )
+    {
+        q->age_mark = b->seq;
+        write_atomic(&q->aging, true);
+        migrate_timer(&q->age_timer, smp_processor_id());
+        set_timer(&q->age_timer, NOW() + age_period());
+    }
+    spin_unlock(&q->comp_lock);
+}
+
+/* ---- The sender goes ----------------------------------------------------- */
+
+int borrow_withdraw(struct queue *q)
+{
+    unsigned int why = q->port->hd->d->is_dying ? CNT(torn)
+                                                : CNT(copied_revoke);
+    unsigned int n = 0;
+
+    ASSERT(q->dead);
+
+    for ( ; ; )
+    {
+        plid_t plid = PLID_NONE;
+        const struct borrower *b;
+
+        spin_lock(&q->comp_lock);
+        b = oldest(q);
+        if ( b )
+        {
+            plid = b->plid;
+            borrow_leave(q, plid);
+        }
+        spin_unlock(&q->comp_lock);
+
+        if ( plid == PLID_NONE )
+            break;
+
+        take_back(q, plid, why);
+
+        if ( hicamp_preempt(++n) )
+            return -ERESTART;
+    }
+
+    /* What other CPUs are giving back: a copy for each of them, at most. */
+    while ( read_atomic(&q->borrow_nr) )
+        cpu_relax();
+
+    return 0;
+}
