@@ -131,24 +131,22 @@ static int hicamp_ioc_create(struct hicamp_file *f, void __user *arg)
 {
 	struct hicamp_ioc_create c;
 	struct hicamp_segment *seg;
-	u16 flags = HICAMP_SEG_MAPPABLE;
 	int err;
 
 	if (copy_from_user(&c, arg, sizeof(c)))
 		return -EFAULT;
-	if (c.pad || c.flags & ~HICAMP_CREATE_INTERNED || !c.bytes)
+	if (c.pad || c.flags || !c.bytes)
 		return -EINVAL;
 	if (c.bytes > (u64)min_t(unsigned int, READ_ONCE(max_segment_mb),
 				 HICAMP_MB_MAX) << 20)
 		return -EFBIG;
-	if (c.flags & HICAMP_CREATE_INTERNED)
-		flags |= HICAMP_SEG_INTERNED;
 	if (READ_ONCE(f->seg))
 		return -EBUSY;
 	if (!hicamp_count_inc())
 		return -EMFILE;
 
-	seg = hicamp_segment_create(PAGE_ALIGN(c.bytes), flags);
+	seg = hicamp_segment_create(PAGE_ALIGN(c.bytes),
+				    HICAMP_SEG_MAPPABLE);
 	if (IS_ERR(seg))
 		err = hicamp_user_error(PTR_ERR(seg));
 	else
@@ -232,8 +230,6 @@ static int hicamp_ioc_info(struct hicamp_file *f, void __user *arg)
 	info.levels = state.levels;
 	if (state.sealed)
 		info.flags |= HICAMP_INFO_SEALED;
-	if (state.flags & HICAMP_SEG_INTERNED)
-		info.flags |= HICAMP_INFO_INTERNED;
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 

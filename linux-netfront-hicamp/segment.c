@@ -72,7 +72,7 @@ static struct hicamp_segment *hicamp_segment_alloc(u64 bytes, u16 flags)
 /**
  * hicamp_segment_create - a new segment of zero bytes
  * @bytes: its size
- * @flags: HICAMP_SEG_INTERNED, HICAMP_SEG_MAPPABLE
+ * @flags: HICAMP_SEG_INTERNED, HICAMP_SEG_MAPPABLE, or 0 (Xen refuses both)
  *
  * Return: the segment, with one reference, or an error: -EOPNOTSUPP if Xen has
  * no segments, -ENOENT if the domain has no port, -EDQUOT, -ENOSPC, -ENOMEM.
@@ -108,7 +108,8 @@ EXPORT_SYMBOL_GPL(hicamp_segment_create);
  * @seg: the other
  * @writable: the new one may be written; else it is sealed
  *
- * Costs the same at every size.
+ * Costs the same at every size.  Sealing is our own affair: Xen is not asked to
+ * make the id read-only, since no snapshot of it could be written then.
  *
  * Return: the new segment, with one reference, or an error as from create.
  */
@@ -117,7 +118,6 @@ struct hicamp_segment *hicamp_segment_snapshot(struct hicamp_segment *seg,
 {
 	struct hicamp_segment_op op = {
 		.command = HICAMP_SEG_SNAPSHOT,
-		.flags = writable ? 0 : HICAMP_SEG_READ_ONLY,
 		.segment = seg->id,
 	};
 	struct hicamp_segment *new;

@@ -26,11 +26,9 @@
  *   EDQUOT  the domain's quota of lines is used up
  *   ENODEV  the domain has no port, so no line store
  */
-#define HICAMP_CREATE_INTERNED	0x1 /* store equal lines once */
-
 struct hicamp_ioc_create {
 	__u64 bytes;
-	__u32 flags;
+	__u32 flags;		/* none are defined: 0 */
 	__u32 pad;
 };
 
@@ -48,7 +46,6 @@ struct hicamp_ioc_snapshot {
 
 /* HICAMP_IOC_INFO */
 #define HICAMP_INFO_SEALED	0x1
-#define HICAMP_INFO_INTERNED	0x2
 
 struct hicamp_ioc_info {
 	__u64 bytes;

@@ -446,7 +446,7 @@ static void test_arguments(void)
     promise(ioctl(fd, 0x1234) && errno == ENOTTY, "unknown: ENOTTY");
     promise(ioctl(fd, HICAMP_IOC_CREATE, &c) && errno == EINVAL,
             "padding is checked");
-    promise(create(fd, PAGE, 2) && errno == EINVAL, "flags are checked");
+    promise(create(fd, PAGE, 1) && errno == EINVAL, "flags are checked");
     promise(create(fd, 0, 0) && errno == EINVAL, "no segment of no bytes");
     promise(create(fd, UINT64_C(1) << 50, 0) && errno == EFBIG,
             "no segment above the limit");
@@ -466,24 +466,6 @@ static void test_arguments(void)
             errno == EPERM, "a sealed segment cannot be written");
     promise(!ioctl(fd, HICAMP_IOC_FREE) && !create(fd, PAGE, 0),
             "a file can become another segment");
-    close(fd);
-}
-
-static void test_interned(const uint8_t *data)
-{
-    uint8_t page[8 * PAGE];
-    int fd = device(), i;
-    uint8_t *p;
-
-    for ( i = 0; i < 8; i++ )
-        memcpy(page + i * PAGE, data, PAGE);
-    promise(!create(fd, sizeof(page), HICAMP_CREATE_INTERNED) &&
-            pwrite(fd, page, sizeof(page), 0) == sizeof(page) &&
-            holds(fd, page, sizeof(page)), "equal pages read as written");
-    p = mmap(NULL, sizeof(page), PROT_READ, MAP_SHARED, fd, 0);
-    promise(p != MAP_FAILED && !memcmp(p, page, sizeof(page)),
-            "equal pages are mapped as written");
-    munmap(p, sizeof(page));
     close(fd);
 }
 
@@ -524,7 +506,6 @@ static int cmd_local(void)
     test_arguments();
     test_mapping(data, 200000);
     test_snapshot(data, 200000);
-    test_interned(data);
     return failures ? 1 : 0;
 }
 

@@ -14,7 +14,6 @@ SECS=${SECS:-2}
 POLICIES=${POLICIES:-direct reuse strict rxstrict single single-strict}
 TABLE=$OUT/policies.tsv
 PARAM=/sys/module/hicamp_netfront/parameters
-. /payload/bin/hicamp.sh
 
 # A module that drives a device is in use, as with every xenbus frontend.
 UNLOAD='cd /sys/bus/xen/drivers/hicamp_vif && for dev in vif-*; do
@@ -99,4 +98,5 @@ guest run a "echo reuse > $PARAM/tx_policy; ping -c 2 10.0.0.2" > /dev/null
 for name in a b; do
     check "driver_of_${name}_unloads" guest run -t 60 $name "$UNLOAD"
 done
-check nothing_is_issued_any_more use_is_zero
+not_held() { ! hicampctl port list --json | grep -q '"frames": *[1-9]'; }
+check nothing_is_issued_any_more wait_for 10 not_held
