@@ -103,6 +103,26 @@ static void exchange(unsigned int group, unsigned int len)
 
 /* ---- The one that does what it wants ------------------------------------- */
 
+static uint32_t segment;        /* the last that x made */
+
+static void segment_op(void)
+{
+    static uint8_t room[4096];
+    struct hicamp_segment_op op = {
+        .command = take(1) % 11, .segment = segment,
+        .offset = take(2), .bytes = take(2) % sizeof(room),
+        .addr = (uintptr_t)room,
+    };
+
+    if ( op.command == HICAMP_SEG_CREATE )
+    {
+        op.segment = op.offset = op.addr = 0;
+        op.bytes *= 16;
+    }
+    if ( !guest_segment(x, &op) && op.command == HICAMP_SEG_CREATE )
+        segment = op.segment;
+}
+
 /* A packet that is good but for what the input says. */
 static void nearly_good(void)
 {
@@ -126,6 +146,8 @@ static void nearly_good(void)
     case 7: p.ext[take(1) % 36].len = take(2); break;
     case 8: p.ext[take(1) % 36].type = take(2) % 6; break;
     case 9: take_into(p.inl + 12, 40); break;
+    case 10: p.ext[0].type = HICAMP_EXT_SEGMENT;
+             p.ext[0].name = segment; break;
     }
     if ( p.h.inline_len <= HICAMP_INLINE_MAX &&
          p.h.nr_extents <= HICAMP_EXTENTS_MAX )
@@ -143,7 +165,7 @@ static void hostile(void)
 {
     uint32_t *words = (uint32_t *)x->ctrl, n;
 
-    switch ( take(1) % 18 )
+    switch ( take(1) % 20 )
     {
     case 0:
         take_into(guest_tx_slot(x, take(1)), HICAMP_SLOT_BYTES);
@@ -205,6 +227,9 @@ static void hostile(void)
     case 17:
         guest_quota(x, take(1) * 2);
         host_param(HICAMP_PARAM_BORROW_PAIR, take(1));
+        break;
+    case 18: case 19:
+        segment_op();
         break;
     }
 }

@@ -257,6 +257,13 @@ int guest_revoke(struct guest *g, uint32_t ref)
     return emul_hypercall(g->d, HICAMP_OP_space_revoke, &op);
 }
 
+int guest_segment(struct guest *g, struct hicamp_segment_op *op)
+{
+    struct hicamp_segment_batch b = { .ops = (uintptr_t)op, .nr = 1 };
+
+    return emul_hypercall(g->d, HICAMP_OP_segment, &b);
+}
+
 int host_param(uint32_t param, uint64_t value)
 {
     struct hicamp_param op = { .param = param, .value = value };

@@ -108,6 +108,9 @@ int guest_issue(struct guest *g, unsigned long mfn, unsigned int order,
                 unsigned int flags, uint32_t *ref);
 int guest_revoke(struct guest *g, uint32_t ref);
 
+/* One operation on segments, which says what it is. */
+int guest_segment(struct guest *g, struct hicamp_segment_op *op);
+
 /* A parameter of the host; a value of the store's quota for g's domain. */
 int host_param(uint32_t param, uint64_t value);
 void guest_quota(struct guest *g, unsigned int lines);

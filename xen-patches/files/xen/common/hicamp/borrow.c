@@ -218,16 +218,23 @@ unsigned int payload_put(struct hicamp_domain *hd, plid_t plid,
     {
         const struct hicamp_extent *e = packet_extent(plid, i);
 
-        if ( e->type == HICAMP_EXT_REF )
+        switch ( e->type )
         {
-            space_return(hd, extent_run(e));
-            continue;
-        }
+        case HICAMP_EXT_FRAME:
+            frames = PFN_UP(e->offset + e->len);
+            for ( j = 0; j < frames; j++ )
+                frame_put(_mfn(e->name + j), FRAME_READ);
+            total += frames;
+            break;
 
-        frames = PFN_UP(e->offset + e->len);
-        for ( j = 0; j < frames; j++ )
-            frame_put(_mfn(e->name + j), FRAME_READ);
-        total += frames;
+        case HICAMP_EXT_REF:
+            space_return(hd, extent_run(e));
+            break;
+
+        case HICAMP_EXT_SEGMENT:
+            segment_release(hd, e->offset);
+            break;
+        }
     }
 
     return total;
@@ -359,43 +366,37 @@ struct copy {
     uint32_t at;
 };
 
-static void copy_write(struct copy *c, const void *src, uint32_t bytes)
+/* Append to a copy.  src NULL: zeros. */
+static bool copy_write(void *copy, const void *src, uint32_t bytes)
 {
+    struct copy *c = copy;
+
     while ( bytes )
     {
         uint32_t to = c->at % LINE_BYTES;
         uint32_t n = min(bytes, (uint32_t)LINE_BYTES - to);
+        void *line = line_data(c->plids[c->at / LINE_BYTES]);
 
-        memcpy(line_data(c->plids[c->at / LINE_BYTES]) + to, src, n);
+        if ( src )
+        {
+            memcpy(line + to, src, n);
+            src += n;
+        }
+        else
+            memset(line + to, 0, n);
         c->at += n;
-        src += n;
         bytes -= n;
     }
+
+    return true;
 }
 
 /* Copy a packet's payload, which is closed to readers but not given back. */
 static void copy_payload(plid_t index, plid_t plid, const struct packet *pkt)
 {
     struct copy c = { .plids = line_data(index) };
-    unsigned int i;
 
-    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
-    {
-        const struct hicamp_extent *e = packet_extent(plid, i);
-        uint64_t mfn = extent_mfn(e) + (e->offset >> PAGE_SHIFT);
-        uint32_t from = e->offset & ~PAGE_MASK, left = e->len;
-
-        while ( left )
-        {
-            uint32_t n = min(left, (uint32_t)PAGE_SIZE - from);
-            const void *va = map_domain_page(_mfn(mfn++));
-
-            copy_write(&c, va + from, n);
-            unmap_domain_page(va);
-            left -= n;
-            from = 0;
-        }
-    }
+    payload_read(plid, pkt, copy_write, &c);
 }
 
 /*

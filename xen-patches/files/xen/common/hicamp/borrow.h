@@ -8,6 +8,7 @@
 #define HICAMP_BORROW_H
 
 #include "port.h"
+#include "segment.h"
 #include "snapshot.h"
 
 /*
@@ -92,6 +93,71 @@ static inline bool packet_use(plid_t plid)
 static inline void packet_unuse(plid_t plid)
 {
     use_end(&line_meta(plid)->use);
+}
+
+/* Where read payload goes; src NULL: zeros.  False: enough. */
+typedef bool payload_write_t(void *to, const void *src, uint32_t bytes);
+
+static always_inline bool payload_read_frames(const struct hicamp_extent *e,
+                                              payload_write_t *write,
+                                              void *to)
+{
+    uint64_t mfn = extent_mfn(e) + (e->offset >> PAGE_SHIFT);
+    uint32_t offset = e->offset & ~PAGE_MASK, left = e->len;
+    bool more = true;
+
+    while ( left && more )
+    {
+        uint32_t n = min(left, (uint32_t)PAGE_SIZE - offset);
+        const void *va = map_domain_page(_mfn(mfn++));
+
+        more = write(to, va + offset, n);
+        unmap_domain_page(va);
+        left -= n;
+        offset = 0;
+    }
+
+    return more;
+}
+
+static always_inline bool payload_read_segment(const struct hicamp_extent *e,
+                                               payload_write_t *write,
+                                               void *to)
+{
+    struct segment_cursor c;
+    const void *data;
+    bool more = true;
+    unsigned int n;
+
+    segment_cursor_init(&c, e->offset, e->name, e->len);
+    while ( more && (n = segment_next(&c, &data)) != 0 )
+        more = write(to, data, n);
+    segment_cursor_done(&c);
+
+    return more;
+}
+
+/*
+ * Read a packet's payload where its extents say, piece by piece, in order.
+ * The caller has a use of it, or has taken it out of the table.  False: write
+ * had enough.  In line, so that write is too: this is where the bytes move.
+ */
+static always_inline bool payload_read(plid_t plid, const struct packet *pkt,
+                                       payload_write_t *write, void *to)
+{
+    unsigned int i;
+    bool more = true;
+
+    for ( i = 0; more && i < pkt->hdr.nr_extents; i++ )
+    {
+        const struct hicamp_extent *e = packet_extent(plid, i);
+
+        more = likely(e->type != HICAMP_EXT_SEGMENT)
+               ? payload_read_frames(e, write, to)
+               : payload_read_segment(e, write, to);
+    }
+
+    return more;
 }
 
 /*

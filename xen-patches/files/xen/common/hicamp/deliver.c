@@ -198,7 +198,7 @@ static bool sink_next(struct sink *s)
     return false;
 }
 
-/* Copy bytes into a run of d, page by page. */
+/* Copy bytes, or zeros if src is NULL, into a run of d, page by page. */
 static void copy_to_run(struct domain *d, uint64_t dst, uint32_t offset,
                         const void *src, uint32_t bytes)
 {
@@ -209,20 +209,27 @@ static void copy_to_run(struct domain *d, uint64_t dst, uint32_t offset,
         uint32_t n = min(bytes, (uint32_t)PAGE_SIZE - to);
         void *va = map_domain_page(mfn);
 
-        memcpy(va + to, src, n);
+        if ( likely(src) )
+        {
+            memcpy(va + to, src, n);
+            src += n;
+        }
+        else
+            memset(va + to, 0, n);
         unmap_domain_page(va);
         if ( unlikely(paging_mode_log_dirty(d)) )
             paging_mark_dirty(d, mfn);
 
         offset += n;
-        src += n;
         bytes -= n;
     }
 }
 
 /* Copy one stretch of payload into the guest's buffers. */
-static bool sink_write(struct sink *s, const void *src, uint32_t bytes)
+static bool sink_write(void *sink, const void *src, uint32_t bytes)
 {
+    struct sink *s = sink;
+
     while ( bytes )
     {
         uint32_t n;
@@ -236,51 +243,11 @@ static bool sink_write(struct sink *s, const void *src, uint32_t bytes)
         s->offset += n;
         s->room -= n;
         s->ext[s->nr - 1].len += n;
-        src += n;
+        src = src ? src + n : NULL;
         bytes -= n;
     }
 
     return true;
-}
-
-/* ... from frames of the sender's. */
-static bool sink_write_frames(struct sink *s, uint64_t mfn, uint32_t offset,
-                              uint32_t bytes)
-{
-    mfn += offset >> PAGE_SHIFT;
-    offset &= ~PAGE_MASK;
-
-    while ( bytes )
-    {
-        uint32_t n = min(bytes, (uint32_t)PAGE_SIZE - offset);
-        const void *va = map_domain_page(_mfn(mfn++));
-        bool done = sink_write(s, va + offset, n);
-
-        unmap_domain_page(va);
-        if ( !done )
-            return false;
-
-        bytes -= n;
-        offset = 0;
-    }
-
-    return true;
-}
-
-static enum outcome copy_extents(struct sink *s, plid_t plid,
-                                 const struct packet *pkt)
-{
-    unsigned int i;
-
-    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
-    {
-        const struct hicamp_extent *e = packet_extent(plid, i);
-
-        if ( !sink_write_frames(s, extent_mfn(e), e->offset, e->len) )
-            return STALLED;
-    }
-
-    return DELIVERED;
 }
 
 /* Of a packet that has been taken back. */
@@ -315,7 +282,7 @@ static enum outcome copy_payload(struct sink *s, plid_t plid,
 
     if ( likely(packet_use(plid)) )
     {
-        rc = copy_extents(s, plid, pkt);
+        rc = payload_read(plid, pkt, sink_write, s) ? DELIVERED : STALLED;
         sink_close(s);
         packet_unuse(plid);
     }

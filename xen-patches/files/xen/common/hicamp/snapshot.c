@@ -16,6 +16,7 @@
 
 #include "borrow.h"
 #include "ring.h"
+#include "segment.h"
 
 #define ETH_HLEN            14
 #define ETHERTYPE_IPV4      0x0800
@@ -86,7 +87,7 @@ static bool extents_read(struct queue *q, uint32_t index, plid_t plid,
 /* What the extents of a packet hold. */
 struct holding {
     unsigned int frames;
-    bool refs;
+    bool refs, segments;
 };
 
 /* Hold the frames of an extent, which is then by machine frame. */
@@ -137,6 +138,23 @@ static bool hold_run(const struct hicamp_domain *hd, struct hicamp_extent *e,
     return true;
 }
 
+static bool hold_segment(struct hicamp_domain *hd, struct hicamp_extent *e,
+                         struct holding *h)
+{
+    uint64_t at;
+    plid_t root;
+
+    if ( e->name != (uint32_t)e->name ||
+         segment_hold(hd, e->name, e->offset, e->len, &root, &at) )
+        return false;
+
+    e->name = at;
+    e->offset = root;
+    h->segments = true;
+
+    return true;
+}
+
 /* Hold what each extent names.  False, and nothing, if one is bad. */
 static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
                          struct holding *h)
@@ -146,7 +164,7 @@ static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
     bool done = true;
 
     h->frames = 0;
-    h->refs = false;
+    h->refs = h->segments = false;
 
     for ( i = 0; i < pkt->hdr.nr_extents; i++ )
     {
@@ -160,6 +178,10 @@ static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
 
         case HICAMP_EXT_REF:
             done = hold_run(hd, e, h);
+            break;
+
+        case HICAMP_EXT_SEGMENT:
+            done = hold_segment(hd, e, h);
             break;
 
         default:
@@ -333,6 +355,8 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
 
         if ( h.refs )
             count(q, CNT(tx_refs));
+        if ( h.segments )
+            count(q, CNT(tx_segments));
     }
     else
         count(q, CNT(tx_inline));

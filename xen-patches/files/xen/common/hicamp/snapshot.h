@@ -21,7 +21,7 @@
  *   FRAME    name is a machine frame; a reference to each that it touches
  *   REF      name is a machine frame and, above, the run's place in the grant
  *            space of the sender; counted as a borrower of the run
- *   SEGMENT  name and offset are what segment_hold() gave: place, root
+ *   SEGMENT  name and offset are what segment_hold() gave: place and root
  */
 struct packet {
     struct hicamp_pkt hdr;
