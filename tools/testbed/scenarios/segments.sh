@@ -38,16 +38,24 @@ sends() {
         "$(guest run "$3" sha256sum \< /tmp/got)"
 }
 
-# Nothing of a guest is left in the line store: DOMID.
-nothing_used() {
-    hicampctl --json domain list 2> /dev/null | python3 -c '
+# held DOMID: segments, page lines' pages and lines that a domain has.
+held() {
+    hicampctl domain list --json | python3 -c '
 import json, sys
-doc = json.load(sys.stdin)
-rows = doc if isinstance(doc, list) else doc["domains"]
-mine = [r for r in rows if r["domid"] == int(sys.argv[1])]
-print(mine)
-sys.exit(any(r["segments"] or r["pages"] or r["used"] for r in mine))' "$1"
+for row in json.load(sys.stdin)["domains"]:
+    if row["domid"] == int(sys.argv[1]):
+        print(row["segments"], row["pages"], row["used"])' "$1"
 }
+
+# all_back DOMID SEGMENTS PAGES LINES: it has no more than that.
+all_back() {
+    _max="$2 $3 $4"
+    held "$1" | awk -v max="$_max" '{ split(max, m, " ")
+        exit !($1 <= m[1] && $2 <= m[2] && $3 <= m[3]) } END { if (!NR) exit 1 }'
+}
+
+# no_segments DOMID
+no_segments() { all_back "$1" 0 1 99999999; }
 
 for name in a b; do
     say "creating guest $name"
@@ -62,6 +70,9 @@ for name in a b; do
 done
 
 own local "$(guest run -t 60 a segtest local)"
+own many "$(guest run -t 60 a segtest many 2000)"
+check segments_come_back wait_for 10 no_segments "$(xl domid a)"
+base=$(held "$(xl domid a)")     # Xen keeps its table of them, a page of zeros
 for how in sendfile splice zerocopy; do
     for bytes in 1000 65536 1048579; do
         sends $how a b 10.0.0.2 $bytes
@@ -85,7 +96,6 @@ check freed_while_queued_has_equal_sums test \
 guest run a "tc qdisc add dev eth0 root netem loss 3%" > /dev/null
 sends sendfile a b 10.0.0.2 1500000
 guest run a "tc qdisc del dev eth0 root" > /dev/null
-own many "$(guest run -t 60 a segtest many 2000)"
 guest run a "echo 10 > /sys/module/hicamp/parameters/max_segments"
 check limit_of_segments_is_kept guest run a "! segtest many 11"
 check limit_allows_what_it_says guest run a "segtest many 10"
@@ -95,7 +105,8 @@ check limit_of_mapping_is_kept guest run a \
 guest run a "echo 1024 > /sys/module/hicamp/parameters/max_mapped_mb
              echo 16384 > /sys/module/hicamp/parameters/max_segments"
 
-check everything_comes_back wait_for 10 nothing_used "$(xl domid a)"
+check everything_comes_back wait_for 15 all_back "$(xl domid a)" $base
+result held_by_a "$(held "$(xl domid a)" | tr ' ' ,)"
 for name in a b; do
     check "${name}_reloads_modules" guest run -t 60 $name "$UNLOAD && net_up"
 done
@@ -121,5 +132,5 @@ check queue_survives_the_save test "$sent" = \
     "$(guest run b sha256sum \< /tmp/got)"
 check segments_work_after_restore guest run -t 60 a segtest local
 sends sendfile a b 10.0.0.2 200000
-check nothing_is_left_after_restore wait_for 15 nothing_used "$(xl domid a)"
+check nothing_is_left_after_restore wait_for 15 no_segments "$(xl domid a)"
 check modules_unload_at_last guest run -t 60 a "$UNLOAD"
