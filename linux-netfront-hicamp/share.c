@@ -289,7 +289,7 @@ void hnf_share(struct hnf_queue *q, enum hnf_policy policy, u32 id, u32 slot,
 }
 
 /**
- * hnf_unshare - a packet is completed, or was not sent
+ * hnf_unshare - a packet that follows a policy is done with
  * @q: the queue
  * @id: of the packet
  *
@@ -300,9 +300,9 @@ bool hnf_unshare(struct hnf_queue *q, u32 id)
 	struct hnf_tx_share *share = &q->tx.share[id];
 	unsigned int i, nr = share->nr;
 
-	if (likely(!nr))
-		return true;
 	share->nr = 0;
+	if (!nr)
+		return true;
 	if (share->policy == HNF_STRICT) {
 		if (hnf_refs_revoke(q, share->ref, nr) == nr)
 			return true;

@@ -103,6 +103,7 @@ static bool hnf_tx_room(struct hnf_queue *q)
 /* Ours while we have the skb. */
 struct hnf_tx_cb {
 	bool hold;
+	bool shared;	/* by reference: hnf_unshare() */
 };
 
 static struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
@@ -208,7 +209,7 @@ static void hnf_tx_reap(struct hnf_queue *q, int budget)
 		q->tx.free_id[q->tx.nr_free++] = id;
 		pkts++;
 		bytes += skb->len;
-		if (likely(hnf_unshare(q, id)))
+		if (likely(!hnf_tx_cb(skb)->shared) || hnf_unshare(q, id))
 			hnf_tx_done(q, skb, budget);
 	}
 
@@ -540,7 +541,8 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 
 	if (unlikely(hnf_tx_inline(q, skb, pkt->inline_len)))
 		return -EINVAL;
-	if (unlikely(split) && nr)
+	hnf_tx_cb(skb)->shared = split && nr;
+	if (hnf_tx_cb(skb)->shared)
 		hnf_share(q, policy, pkt->id, slot, nr);
 	memcpy(hnf_slot(q->rings.tx, q->rings.tx_slots, q->tx.prod), pkt,
 	       sizeof(*pkt));
@@ -740,9 +742,12 @@ void hnf_tx_free(struct hnf_queue *q, bool leak)
 {
 	unsigned int i;
 
-	for (i = 0; !leak && i < q->rings.comp_entries; i++)
-		if (hnf_unshare(q, i))
-			dev_kfree_skb_any(q->tx.skb[i]);
+	for (i = 0; !leak && i < q->rings.comp_entries; i++) {
+		struct sk_buff *skb = q->tx.skb[i];
+
+		if (skb && (!hnf_tx_cb(skb)->shared || hnf_unshare(q, i)))
+			dev_kfree_skb_any(skb);
+	}
 	kvfree(q->tx.free_id);
 	kvfree(q->tx.skb);
 	kvfree(q->tx.share);
