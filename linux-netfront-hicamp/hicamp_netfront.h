@@ -7,7 +7,8 @@
  *   rtnl          attach, detach, sizes: np->attached and everything that a
  *                 queue owns only while attached
  *   q->rx_lock    rx state and the receive pool (softirq; the shrinker tries)
- *   tx lock       the netdev queue's _xmit_lock: tx state (softirq)
+ *   tx lock       the netdev queue's _xmit_lock: tx state and the transmit pool
+ *                 (softirq; the shrinker tries)
  *
  * The tx path never takes q->rx_lock.
  */
@@ -26,6 +27,7 @@
 #include <linux/u64_stats_sync.h>
 #include <xen/xenbus.h>
 
+#include "grants.h"
 #include "rings.h"
 
 #define HNF_NAME		"hicamp-netfront"
@@ -37,7 +39,8 @@ struct hnf_tx_stats {
 	u64 packets;
 	u64 bytes;
 	u64 inlined;		/* packets without extents */
-	u64 extents;		/* FRAME extents written */
+	u64 extents;		/* written */
+	u64 segments;		/* packets with a piece of a segment */
 	u64 doorbells;		/* hypercalls made */
 	u64 doorbells_skipped;	/* Xen was looking already */
 	u64 doorbell_errors;
@@ -47,6 +50,13 @@ struct hnf_tx_stats {
 	u64 torn;		/* completed as taken back */
 	u64 bad;		/* completed as malformed */
 	u64 linearized;		/* had more extents than fit */
+	u64 issued;		/* pages issued, policies reuse and strict */
+	u64 reused;		/* pages sent that were issued already */
+	u64 revoked;
+	u64 evicted;		/* grants given up for others in their set */
+	u64 copied;		/* bytes copied into the transmit pool */
+	u64 unshared;		/* frames named, policy could not be followed */
+	u64 leaked;		/* pages and packets: Xen would not revoke */
 	u64 stopped;		/* the queue was full */
 	u64 timeouts;		/* watchdog */
 	u64 drop_down;		/* not attached, or queue given up */
@@ -82,7 +92,8 @@ struct hnf_rx_stats {
 
 /**
  * struct hnf_run - machine-contiguous pages issued as one
- * @busy: in pool->busy, if no chunk is posted and it is not pool->cur
+ * @busy: in pool->busy, if no chunk is posted and it is not pool->cur;
+ *	  in pool->leaving if it is to be revoked at once
  * @page: first page (compound head if order > 0)
  * @ref: grant reference
  * @bias: page references that the pool holds; the stack holds the others
@@ -116,6 +127,7 @@ struct hnf_pool {
 	unsigned int nr_free;
 	unsigned int max_runs;
 	struct list_head busy;		/* oldest first */
+	struct list_head leaving;	/* policy strict: revoke these now */
 	struct hnf_run *cur;		/* chunks are posted from here */
 	unsigned int nr_busy;
 	unsigned int posted;		/* bytes that Xen may write to */
@@ -124,6 +136,31 @@ struct hnf_pool {
 	unsigned int max_pages;
 	unsigned int order;		/* runs to allocate */
 	unsigned int misses;		/* scattered in sequence */
+};
+
+/* How pages that a queue sends are shared; see share.c. */
+enum hnf_policy {
+	HNF_DIRECT,
+	HNF_REUSE,
+	HNF_STRICT,
+};
+
+/* What a packet under way shares by reference. */
+struct hnf_tx_share {
+	u8 policy;
+	u8 nr;
+	u32 ref[HICAMP_EXTENTS_MAX];	/* strict: reference; reuse: entry */
+	struct page *page[HICAMP_EXTENTS_MAX]; /* reuse: of the transmit pool,
+						* or NULL
+						*/
+};
+
+/* Pages to copy into; see share.c. */
+struct hnf_tx_pool {
+	struct list_head free;		/* by page->lru, last used first */
+	unsigned int nr_free;
+	unsigned int nr;
+	unsigned int max;
 };
 
 struct hnf_tx {
@@ -135,6 +172,7 @@ struct hnf_tx {
 	unsigned int nr_free;	/* ids */
 	u16 *free_id;		/* stack of free ids */
 	struct sk_buff **skb;	/* by id */
+	struct hnf_tx_share *share; /* by id */
 	struct sk_buff_head held;	/* done with, freed by the timer */
 	bool hold_armed;	/* the timer is going to come */
 };
@@ -157,6 +195,8 @@ struct hnf_port;
  * @area: the rings' memory; under rtnl
  * @rings: the rings in it
  * @tx: transmit state
+ * @txpool: pages to copy into; under the tx lock
+ * @grants: what of both pools is issued
  * @rx_lock: protects @rx and @pool
  * @rx: receive state
  * @pool: receive buffers
@@ -178,6 +218,8 @@ struct hnf_queue {
 
 	struct hnf_tx tx ____cacheline_aligned_in_smp;
 	struct hnf_tx_stats tx_stats;
+	struct hnf_tx_pool txpool;
+	struct hnf_grants grants;
 
 	spinlock_t rx_lock ____cacheline_aligned_in_smp; /* rx and pool */
 	struct hnf_rx rx;
@@ -206,6 +248,7 @@ struct hnf_port {
 	u32 devid;
 	u32 id;			/* port id, valid while attached */
 	u32 max_ring;
+	u64 features;		/* HICAMP_FEAT_* of this Xen */
 	bool attached;		/* under rtnl */
 	bool mtu_known;
 	struct hnf_sizes sizes;	/* under rtnl; of the next attach */
@@ -240,11 +283,22 @@ int hnf_pool_init(struct hnf_queue *q);
 void hnf_pool_refill(struct hnf_queue *q);
 struct hnf_run *hnf_pool_claim(struct hnf_pool *pool, u64 id, u32 *off);
 void hnf_pool_repost(struct hnf_queue *q, struct hnf_run *run, u32 off);
-void hnf_pool_settle(struct hnf_pool *pool, struct hnf_run *run);
+void hnf_pool_settle(struct hnf_queue *q, struct hnf_run *run);
+void hnf_pool_sent_up(struct hnf_queue *q);
 void hnf_pool_unpost(struct hnf_queue *q);
 void hnf_pool_drain(struct hnf_queue *q, bool forget);
 void hnf_pool_destroy(struct hnf_queue *q);
 int hnf_shrinker_register(struct hnf_port *np);
+
+/* share.c */
+enum hnf_policy hnf_share_policy(const struct hnf_queue *q);
+void hnf_share(struct hnf_queue *q, enum hnf_policy policy, u32 id, u32 slot,
+	       unsigned int nr);
+bool hnf_unshare(struct hnf_queue *q, u32 id);
+int hnf_share_init(struct hnf_queue *q, unsigned int rx_pages);
+void hnf_share_forget(struct hnf_queue *q);
+void hnf_share_drain(struct hnf_queue *q, bool forget);
+unsigned long hnf_share_shrink(struct hnf_queue *q, unsigned long nr);
 
 /* ethtool.c */
 extern const struct ethtool_ops hnf_ethtool_ops;

@@ -70,9 +70,7 @@ static int hnf_handshake(struct xenbus_device *dev, struct hicamp_version *v)
 {
 	int err;
 
-	memset(v, 0, sizeof(*v));
-	v->version = HICAMP_ABI_VERSION;
-	err = hnf_hypercall(HICAMP_OP_version, v);
+	err = hicamp_handshake(v);
 	if (err == -EOPNOTSUPP) {
 		dev_err(&dev->dev, "Xen speaks version %u of hicamp, not %u\n",
 			v->version, HICAMP_ABI_VERSION);
@@ -116,6 +114,7 @@ static void hnf_sizes_init(struct hnf_port *np, const struct hicamp_version *v)
 	u32 max = clamp_t(u32, v->max_ring, HICAMP_RING_MIN, HICAMP_RING_MAX);
 
 	np->max_ring = rounddown_pow_of_two(max);
+	np->features = v->features;
 	np->sizes.tx = hnf_size(tx_slots, np->max_ring);
 	np->sizes.rx = hnf_size(rx_slots, np->max_ring);
 	np->sizes.fill = hnf_size(fill_entries, np->max_ring);
@@ -411,6 +410,7 @@ static void hnf_remove(struct xenbus_device *dev)
 	unregister_shrinker(&np->shrinker);
 	for (i = 0; i < np->nr_queues; i++) {
 		hnf_pool_drain(&np->queues[i], false);
+		hnf_share_drain(&np->queues[i], false);
 		hnf_pool_destroy(&np->queues[i]);
 	}
 	hnf_bus_close(dev);
@@ -426,10 +426,12 @@ static void hnf_remove(struct xenbus_device *dev)
 static int hnf_resume(struct xenbus_device *dev)
 {
 	struct hnf_port *np = dev_get_drvdata(&dev->dev);
+	struct hicamp_version version;
 
 	netif_carrier_off(np->netdev);
 	rtnl_lock();
 	hnf_port_detach(np, true);
+	np->features = hicamp_handshake(&version) ? 0 : version.features;
 	rtnl_unlock();
 	return 0;
 }

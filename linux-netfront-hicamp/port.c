@@ -158,7 +158,7 @@ static int hnf_xen_detach(struct hnf_port *np)
 {
 	struct hicamp_port_detach arg = { .devid = np->devid };
 
-	return hnf_hypercall(HICAMP_OP_port_detach, &arg);
+	return hicamp_hypercall(HICAMP_OP_port_detach, &arg);
 }
 
 /* The attach hypercall; what an earlier kernel left behind is cleared. */
@@ -169,14 +169,14 @@ static int hnf_xen_attach(struct hnf_port *np, struct hicamp_queue *queues)
 		.nr_queues = np->nr_queues,
 		.queues = (unsigned long)queues,
 	};
-	int err = hnf_hypercall(HICAMP_OP_port_attach, &arg);
+	int err = hicamp_hypercall(HICAMP_OP_port_attach, &arg);
 
 	if (err == -EBUSY) {
 		netdev_info(np->netdev, "port is still attached: detaching\n");
 		err = hnf_xen_detach(np);
 		if (err && err != -ENOTCONN)
 			return err;
-		err = hnf_hypercall(HICAMP_OP_port_attach, &arg);
+		err = hicamp_hypercall(HICAMP_OP_port_attach, &arg);
 	}
 	if (!err)
 		np->id = arg.port;
@@ -330,10 +330,14 @@ void hnf_port_detach(struct hnf_port *np, bool forget)
 			hnf_event_unbind(q);
 		}
 		np->attached = false;
+		for (i = 0; forget && i < np->nr_queues; i++)
+			hnf_share_forget(&np->queues[i]);
 		hnf_port_release(np, !forget && hnf_xen_keeps(np));
 	}
-	for (i = 0; forget && i < np->nr_queues; i++)
+	for (i = 0; forget && i < np->nr_queues; i++) {
+		hnf_share_drain(&np->queues[i], true);
 		hnf_pool_drain(&np->queues[i], true);
+	}
 }
 
 /**
@@ -350,7 +354,7 @@ bool hnf_port_alive(struct hnf_port *np)
 		return false;
 	for (i = 0; i < np->nr_queues; i++)
 		if (READ_ONCE(np->queues[i].broken) ||
-		    hnf_doorbell(np->id, i, HICAMP_DOORBELL_RX))
+		    hicamp_doorbell(np->id, i, HICAMP_DOORBELL_RX))
 			return false;
 	return true;
 }

@@ -227,7 +227,8 @@ out:
 	hnf_rx_repost(q, part + done, nr - done);
 	for (i = 0; i < done; i++)
 		if (!i || part[i].run != part[i - 1].run)
-			hnf_pool_settle(&q->pool, part[i].run);
+			hnf_pool_settle(q, part[i].run);
+	hnf_pool_sent_up(q);
 	return skb;
 }
 
@@ -308,7 +309,7 @@ static void hnf_rx_kick(struct hnf_queue *q, bool moved)
 	if (!READ_ONCE(q->rings.ctrl->fill_wakeup))
 		return;
 	q->rx_stats.doorbells++;
-	err = hnf_doorbell(q->np->id, q->id, HICAMP_DOORBELL_RX);
+	err = hicamp_doorbell(q->np->id, q->id, HICAMP_DOORBELL_RX);
 	if (unlikely(err)) {
 		q->rx_stats.doorbell_errors++;
 		if (err == -EIO || err == -ENOENT || err == -ENOTCONN)

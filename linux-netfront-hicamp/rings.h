@@ -3,7 +3,7 @@
  * Access to the rings that are shared with the hypervisor
  *
  * Lives here: where things stand in a queue's area, copying to and from
- * slots, the hypercall and the doorbell.
+ * slots.
  *
  * Invariant: an index or entry that Xen writes is read once into a local
  * variable, and bounded, before it is used.  Each index has one writer.
@@ -18,9 +18,8 @@
 #include <linux/string.h>
 #include <linux/types.h>
 #include <asm/barrier.h>
-#include <asm/xen/hypercall.h>
 
-#include <hicamp.h>
+#include "hicamp_core.h"
 
 /* Where the rings of one queue are; set at attach. */
 struct hnf_rings {
@@ -34,33 +33,6 @@ struct hnf_rings {
 	u32 fill_entries;
 	u32 comp_entries;
 };
-
-/**
- * hnf_hypercall - call the hypervisor's hicamp operation
- * @cmd: HICAMP_OP_*
- * @arg: the operation's argument structure
- *
- * Return: 0 or a negative errno.
- */
-static inline int hnf_hypercall(unsigned int cmd, void *arg)
-{
-	return _hypercall2(int, hicamp_op, cmd, arg);
-}
-
-/**
- * hnf_doorbell - tell Xen that a ring moved
- * @port: port id from attach
- * @queue: queue of the port
- * @what: HICAMP_DOORBELL_*
- *
- * Return: 0 or a negative errno; see HICAMP_OP_doorbell.
- */
-static inline int hnf_doorbell(u32 port, u32 queue, u64 what)
-{
-	u64 arg = HICAMP_DOORBELL(port, queue, what);
-
-	return _hypercall2(int, hicamp_op, HICAMP_OP_doorbell, arg);
-}
 
 /* The slot that an index names, in a ring of slots. */
 static inline void *hnf_slot(u8 *ring, u32 size, u32 idx)

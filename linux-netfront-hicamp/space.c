@@ -27,6 +27,10 @@
  *  - The pool is bounded (max_pages).  At the bound, runs that readers hold on
  *    to are evicted and replaced by fresh ones: one socket that nobody reads
  *    cannot starve the fill ring.
+ *  - A run that packets under way name (grants.h) is not revoked.
+ *
+ * With rx_strict no run is reused: what goes up is revoked before, as with the
+ * grant tables of stock Xen.  That is for comparison.
  *
  * Called by: recv.c with q->rx_lock held; port.c; the system (shrinker).
  */
@@ -58,6 +62,11 @@ static unsigned int rx_run_order = HICAMP_ORDER_MAX;
 module_param(rx_run_order, uint, 0444);
 MODULE_PARM_DESC(rx_run_order,
 		 "log2 of pages issued as one, 0 to 4 (default 4)");
+
+static bool rx_strict;
+module_param(rx_strict, bool, 0644);
+MODULE_PARM_DESC(rx_strict,
+		 "Revoke each run when its last packet goes up, for comparison (default off)");
 
 #define HNF_BATCH	16		/* runs per hypercall */
 #define HNF_BIAS	BIT(20)		/* page references taken in advance */
@@ -180,7 +189,35 @@ static void hnf_run_free(struct hnf_pool *pool, struct hnf_run *run, bool leak)
 	kfree(run);
 }
 
-/* Revoke up to HNF_BATCH runs, which are on no list, and free them. */
+/* Enter the pages of a run in the table, as far as there is room. */
+static void hnf_run_enter(struct hnf_queue *q, const struct hnf_run *run)
+{
+	u64 gfn = pfn_to_gfn(page_to_pfn(run->page));
+	unsigned int i;
+	u32 entry;
+
+	for (i = 0; i < 1u << run->order; i++)
+		if (!hnf_grant_add(&q->grants.half[HNF_GRANT_RW], gfn + i,
+				   run->ref, i, false, &entry))
+			break;
+}
+
+/* Take a run out of the table; false if packets under way name it. */
+static bool hnf_run_remove(struct hnf_queue *q, const struct hnf_run *run)
+{
+	u64 gfn = pfn_to_gfn(page_to_pfn(run->page));
+	unsigned int i;
+
+	for (i = 0; i < 1u << run->order; i++)
+		if (!hnf_grant_remove(&q->grants.half[HNF_GRANT_RW], gfn + i))
+			return false;
+	return true;
+}
+
+/*
+ * Revoke up to HNF_BATCH runs, which are on no list and in no table, and free
+ * them.
+ */
 static void hnf_runs_revoke(struct hnf_queue *q, struct hnf_run **run,
 			    unsigned int nr)
 {
@@ -195,7 +232,7 @@ static void hnf_runs_revoke(struct hnf_queue *q, struct hnf_run **run,
 			.runs = (unsigned long)&arg[at],
 			.nr = nr - at,
 		};
-		int err = hnf_hypercall(HICAMP_OP_space_revoke, &op);
+		int err = hicamp_hypercall(HICAMP_OP_space_revoke, &op);
 		unsigned int done = min(op.done, nr - at);
 
 		if (!err)
@@ -245,10 +282,11 @@ static bool hnf_pool_grow(struct hnf_queue *q, unsigned int bytes)
 	if (!op.nr)
 		return false;
 
-	err = hnf_hypercall(HICAMP_OP_space_issue, &op);
+	err = hicamp_hypercall(HICAMP_OP_space_issue, &op);
 	done = err ? min_t(unsigned int, op.done, op.nr) : op.nr;
 	for (i = 0; i < done; i++) {
 		run[i]->ref = arg[i].ref;
+		hnf_run_enter(q, run[i]);
 		hnf_busy_add(pool, run[i], true);
 	}
 	q->rx_stats.issued += done;
@@ -289,11 +327,16 @@ static void hnf_pool_evict(struct hnf_queue *q)
 	struct hnf_pool *pool = &q->pool;
 	struct hnf_run *run[HNF_BATCH];
 	unsigned int nr = 0, need = 1u << pool->order, got = 0;
+	unsigned int look = pool->nr_busy;
 
 	if (pool->pages + need <= pool->max_pages)
 		return;
-	while (nr < HNF_BATCH && got < need && pool->nr_busy) {
+	while (nr < HNF_BATCH && got < need && look--) {
 		run[nr] = list_first_entry(&pool->busy, struct hnf_run, busy);
+		if (!hnf_run_remove(q, run[nr])) {
+			list_move_tail(&run[nr]->busy, &pool->busy);
+			continue;
+		}
 		hnf_busy_del(pool, run[nr]);
 		got += 1u << run[nr++]->order;
 	}
@@ -312,7 +355,8 @@ static bool hnf_pool_advance(struct hnf_queue *q, unsigned int bytes)
 		return true;
 	if (run) {
 		pool->cur = NULL;
-		hnf_pool_settle(pool, run);
+		hnf_pool_settle(q, run);
+		hnf_pool_sent_up(q);
 	}
 
 	run = hnf_pool_reuse(q);
@@ -414,13 +458,48 @@ void hnf_pool_repost(struct hnf_queue *q, struct hnf_run *run, u32 off)
 
 /**
  * hnf_pool_settle - put a run where it belongs after chunks were claimed
- * @pool: the pool, with rx_lock held
+ * @q: the queue, with rx_lock held
  * @run: a run whose claimed chunks all went to the stack or were reposted
  */
-void hnf_pool_settle(struct hnf_pool *pool, struct hnf_run *run)
+void hnf_pool_settle(struct hnf_queue *q, struct hnf_run *run)
 {
-	if (!run->posted && run != pool->cur && list_empty(&run->busy))
+	struct hnf_pool *pool = &q->pool;
+
+	if (run->posted || !list_empty(&run->busy))
+		return;
+	if (run == pool->cur) {
+		if (run->next < run->nr)
+			return;
+		pool->cur = NULL;
+	}
+	if (unlikely(rx_strict) && !hnf_run_idle(run) &&
+	    hnf_run_remove(q, run))
+		list_add_tail(&run->busy, &pool->leaving);
+	else
 		hnf_busy_add(pool, run, false);
+}
+
+/**
+ * hnf_pool_sent_up - a packet is going up: revoke what leaves with it
+ * @q: the queue, with rx_lock held
+ */
+void hnf_pool_sent_up(struct hnf_queue *q)
+{
+	struct hnf_run *run, *next, *batch[HNF_BATCH];
+	unsigned int nr = 0;
+
+	if (likely(list_empty(&q->pool.leaving)))
+		return;
+	list_for_each_entry_safe(run, next, &q->pool.leaving, busy) {
+		list_del(&run->busy);
+		batch[nr++] = run;
+		if (nr == HNF_BATCH) {
+			hnf_runs_revoke(q, batch, nr);
+			nr = 0;
+		}
+	}
+	if (nr)
+		hnf_runs_revoke(q, batch, nr);
 }
 
 /**
@@ -446,8 +525,9 @@ void hnf_pool_unpost(struct hnf_queue *q)
 			continue;
 		run->posted = 0;
 		run->next = run->nr;
-		hnf_pool_settle(pool, run);
+		hnf_pool_settle(q, run);
 	}
+	hnf_pool_sent_up(q);
 	spin_unlock_bh(&q->rx_lock);
 }
 
@@ -468,6 +548,7 @@ void hnf_pool_drain(struct hnf_queue *q, bool forget)
 			run[nr] = list_first_entry(&pool->busy, struct hnf_run,
 						   busy);
 			hnf_busy_del(pool, run[nr]);
+			hnf_run_remove(q, run[nr]);
 		}
 		if (forget) {
 			unsigned int i;
@@ -485,7 +566,7 @@ void hnf_pool_drain(struct hnf_queue *q, bool forget)
 }
 
 /**
- * hnf_pool_init - an empty pool
+ * hnf_pool_init - empty pools of a queue, for receive and transmit
  * @q: the queue
  *
  * Return: 0 or -ENOMEM.
@@ -506,13 +587,15 @@ int hnf_pool_init(struct hnf_queue *q)
 			     HNF_RUNS_MAX * (PAGE_SIZE / 1024));
 
 	INIT_LIST_HEAD(&pool->busy);
+	INIT_LIST_HEAD(&pool->leaving);
 	pool->order = rx_run_order;
 	pool->max_pages = rx_pool_kb / (PAGE_SIZE / 1024);
 	pool->max_runs = pool->max_pages;
 	pool->run = kvcalloc(pool->max_runs, sizeof(*pool->run), GFP_KERNEL);
 	pool->free_idx = kvcalloc(pool->max_runs, sizeof(*pool->free_idx),
 				  GFP_KERNEL);
-	if (!pool->run || !pool->free_idx) {
+	if (!pool->run || !pool->free_idx ||
+	    hnf_share_init(q, pool->max_pages)) {
 		kvfree(pool->run);
 		kvfree(pool->free_idx);
 		pool->run = NULL;
@@ -526,11 +609,12 @@ int hnf_pool_init(struct hnf_queue *q)
 }
 
 /**
- * hnf_pool_destroy - free a drained pool
+ * hnf_pool_destroy - free drained pools
  * @q: the queue
  */
 void hnf_pool_destroy(struct hnf_queue *q)
 {
+	hnf_grants_destroy(&q->grants);
 	kvfree(q->pool.run);
 	kvfree(q->pool.free_idx);
 	q->pool.run = NULL;
@@ -545,8 +629,9 @@ static unsigned long hnf_shrink_count(struct shrinker *s,
 	unsigned int i;
 
 	for (i = 0; i < np->nr_queues; i++)
-		pages += READ_ONCE(np->queues[i].pool.nr_busy) <<
-			 READ_ONCE(np->queues[i].pool.order);
+		pages += (READ_ONCE(np->queues[i].pool.nr_busy) <<
+			  READ_ONCE(np->queues[i].pool.order)) +
+			 READ_ONCE(np->queues[i].txpool.nr_free);
 	return pages;
 }
 
@@ -565,6 +650,8 @@ static unsigned long hnf_pool_shrink(struct hnf_queue *q, unsigned long nr)
 		if (n == HNF_BATCH || pages >= nr)
 			break;
 		if (!hnf_run_idle(run))
+			continue;
+		if (!hnf_run_remove(q, run))
 			continue;
 		hnf_busy_del(pool, run);
 		pages += 1u << run->order;
@@ -586,7 +673,9 @@ static unsigned long hnf_shrink_scan(struct shrinker *s,
 
 	for (i = 0; i < np->nr_queues && pages < sc->nr_to_scan; i++)
 		pages += hnf_pool_shrink(&np->queues[i],
-					 sc->nr_to_scan - pages);
+					 sc->nr_to_scan - pages) +
+			 hnf_share_shrink(&np->queues[i],
+					  sc->nr_to_scan - pages);
 	return pages ?: SHRINK_STOP;
 }
 

@@ -103,6 +103,7 @@ static bool hnf_tx_room(struct hnf_queue *q)
 /* Ours while we have the skb. */
 struct hnf_tx_cb {
 	bool hold;
+	bool shared;	/* by reference: hnf_unshare() */
 };
 
 static struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
@@ -208,7 +209,8 @@ static void hnf_tx_reap(struct hnf_queue *q, int budget)
 		q->tx.free_id[q->tx.nr_free++] = id;
 		pkts++;
 		bytes += skb->len;
-		hnf_tx_done(q, skb, budget);
+		if (likely(!hnf_tx_cb(skb)->shared) || hnf_unshare(q, id))
+			hnf_tx_done(q, skb, budget);
 	}
 
 	q->tx.comp_cons = cons;
@@ -260,7 +262,7 @@ static void hnf_tx_kick(struct hnf_queue *q)
 		q->tx_stats.doorbells_skipped++;
 	} else {
 		q->tx_stats.doorbells++;
-		err = hnf_doorbell(q->np->id, q->id, HICAMP_DOORBELL_TX);
+		err = hicamp_doorbell(q->np->id, q->id, HICAMP_DOORBELL_TX);
 		if (unlikely(err)) {
 			q->tx_stats.doorbell_errors++;
 			if (err == -EIO || err == -ENOENT || err == -ENOTCONN)
@@ -351,8 +353,31 @@ struct hnf_tx_cursor {
 	u32 slot;			/* where extents begin */
 	unsigned int nr;
 	unsigned int len;		/* of the last one */
-	u64 end;			/* machine address behind it */
+	u16 type;			/* of the last one */
+	u64 end;			/* frames: machine address behind it */
+	u32 segment;			/* segments: id, and offset behind it */
+	u64 segment_end;
+	bool named;			/* there is a segment's */
+	bool split;			/* no extent goes over a page's end */
 };
+
+/* Begin another extent, of n bytes; false if the packet has too many. */
+static bool hnf_tx_next(struct hnf_tx_cursor *c, u16 type, u64 name, u32 off,
+			u32 n)
+{
+	struct hnf_rings *r = &c->q->rings;
+
+	if (c->nr == HICAMP_EXTENTS_MAX)
+		return false;
+	c->ext = hnf_extent(r->tx, r->tx_slots, c->slot, c->nr++);
+	c->ext->name = name;
+	c->ext->offset = off;
+	c->ext->len = n;
+	c->ext->type = type;
+	c->len = n;
+	c->type = type;
+	return true;
+}
 
 /*
  * Name len bytes from offset off in page frame pfn, over the page frames that
@@ -364,26 +389,18 @@ struct hnf_tx_cursor {
 static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
 		       u32 len)
 {
-	struct hnf_rings *r = &c->q->rings;
-
 	while (len) {
 		u32 n = min_t(u32, len, PAGE_SIZE - off);
 		u64 gfn = pfn_to_gfn(pfn);
 		u64 addr = (gfn << PAGE_SHIFT) | off;
 
-		if (addr == c->end && c->len + n <= U16_MAX) {
+		if (c->type == HICAMP_EXT_FRAME && addr == c->end &&
+		    c->len + n <= U16_MAX && !(c->split && !off)) {
 			c->len += n;
-		} else {
-			if (c->nr == HICAMP_EXTENTS_MAX)
-				return false;
-			c->ext = hnf_extent(r->tx, r->tx_slots, c->slot,
-					    c->nr++);
-			c->ext->name = gfn;
-			c->ext->offset = off;
-			c->ext->type = HICAMP_EXT_FRAME;
-			c->len = n;
+			c->ext->len = c->len;
+		} else if (!hnf_tx_next(c, HICAMP_EXT_FRAME, gfn, off, n)) {
+			return false;
 		}
-		c->ext->len = c->len;
 		c->end = addr + n;
 		pfn++;
 		off = 0;
@@ -392,11 +409,38 @@ static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
 	return true;
 }
 
+/*
+ * Name len bytes at off of a page that begins at base of a segment.  Pages of
+ * a segment that follow each other become one extent.
+ */
+static bool hnf_tx_add_segment(struct hnf_tx_cursor *c, u32 segment, u32 base,
+			       u32 off, u32 len)
+{
+	if (c->type == HICAMP_EXT_SEGMENT && c->segment == segment &&
+	    c->segment_end == (u64)base + off && c->len + len <= U16_MAX) {
+		c->len += len;
+		c->ext->len = c->len;
+	} else if (!hnf_tx_next(c, HICAMP_EXT_SEGMENT, segment, base + off,
+				len)) {
+		return false;
+	}
+	c->segment = segment;
+	c->segment_end = (u64)base + off + len;
+	c->named = true;
+	return true;
+}
+
 /* Name all bytes of the packet from skip on; the number of extents, or < 0. */
 static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
-			  unsigned int skip, u32 slot)
+			  unsigned int skip, u32 slot, bool split)
 {
-	struct hnf_tx_cursor c = { .q = q, .slot = slot, .end = U64_MAX };
+	struct hnf_tx_cursor c = {
+		.q = q,
+		.slot = slot,
+		.type = HICAMP_EXT_FRAME,
+		.end = U64_MAX,
+		.split = split,
+	};
 	unsigned int head = skb_headlen(skb);
 	int i;
 
@@ -415,6 +459,8 @@ static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 		unsigned int off = skb_frag_off(frag);
 		unsigned int len = skb_frag_size(frag);
+		struct page *page = skb_frag_page(frag);
+		u32 segment, base;
 
 		if (skip >= len) {
 			skip -= len;
@@ -423,12 +469,16 @@ static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
 		off += skip;
 		len -= skip;
 		skip = 0;
-		if (!hnf_tx_add(&c,
-				page_to_pfn(skb_frag_page(frag)) +
-				(off >> PAGE_SHIFT),
-				offset_in_page(off), len))
+		if (hicamp_page_lookup(page, &segment, &base)) {
+			if (!hnf_tx_add_segment(&c, segment, base, off, len))
+				return -E2BIG;
+		} else if (!hnf_tx_add(&c, page_to_pfn(page) +
+				       (off >> PAGE_SHIFT),
+				       offset_in_page(off), len)) {
 			return -E2BIG;
+		}
 	}
+	q->tx_stats.segments += c.named;
 	return c.nr;
 }
 
@@ -461,6 +511,9 @@ static int hnf_tx_inline(struct hnf_queue *q, const struct sk_buff *skb,
 static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 			struct hicamp_pkt *pkt)
 {
+	enum hnf_policy policy = hnf_share_policy(q);
+	bool split = policy != HNF_DIRECT;
+	u32 slot = 0;
 	int nr = 0;
 
 	memset(pkt, 0, sizeof(*pkt));
@@ -471,14 +524,14 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 		return -EINVAL;
 
 	if (pkt->inline_len < pkt->len) {
-		u32 slot = q->tx.prod + HICAMP_HDR_SLOTS(pkt->inline_len);
-
-		nr = hnf_tx_extents(q, skb, pkt->inline_len, slot);
+		slot = q->tx.prod + HICAMP_HDR_SLOTS(pkt->inline_len);
+		nr = hnf_tx_extents(q, skb, pkt->inline_len, slot, split);
 		if (unlikely(nr < 0)) {
 			if (skb_linearize(skb))
 				return -ENOMEM;
 			q->tx_stats.linearized++;
-			nr = hnf_tx_extents(q, skb, pkt->inline_len, slot);
+			nr = hnf_tx_extents(q, skb, pkt->inline_len, slot,
+					    split);
 			if (nr < 0)
 				return -EINVAL;
 		}
@@ -488,6 +541,9 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 
 	if (unlikely(hnf_tx_inline(q, skb, pkt->inline_len)))
 		return -EINVAL;
+	hnf_tx_cb(skb)->shared = split && nr;
+	if (hnf_tx_cb(skb)->shared)
+		hnf_share(q, policy, pkt->id, slot, nr);
 	memcpy(hnf_slot(q->rings.tx, q->rings.tx_slots, q->tx.prod), pkt,
 	       sizeof(*pkt));
 	return HICAMP_PKT_SLOTS(pkt->inline_len, nr);
@@ -663,9 +719,11 @@ int hnf_tx_alloc(struct hnf_queue *q)
 	__skb_queue_head_init(&q->tx.held);
 	q->tx.free_id = kvcalloc(n, sizeof(*q->tx.free_id), GFP_KERNEL);
 	q->tx.skb = kvcalloc(n, sizeof(*q->tx.skb), GFP_KERNEL);
-	if (!q->tx.free_id || !q->tx.skb) {
+	q->tx.share = kvcalloc(n, sizeof(*q->tx.share), GFP_KERNEL);
+	if (!q->tx.free_id || !q->tx.skb || !q->tx.share) {
 		kvfree(q->tx.free_id);
 		kvfree(q->tx.skb);
+		kvfree(q->tx.share);
 		return -ENOMEM;
 	}
 	for (i = 0; i < n; i++)
@@ -684,10 +742,15 @@ void hnf_tx_free(struct hnf_queue *q, bool leak)
 {
 	unsigned int i;
 
-	for (i = 0; !leak && i < q->rings.comp_entries; i++)
-		dev_kfree_skb_any(q->tx.skb[i]);
+	for (i = 0; !leak && i < q->rings.comp_entries; i++) {
+		struct sk_buff *skb = q->tx.skb[i];
+
+		if (skb && (!hnf_tx_cb(skb)->shared || hnf_unshare(q, i)))
+			dev_kfree_skb_any(skb);
+	}
 	kvfree(q->tx.free_id);
 	kvfree(q->tx.skb);
+	kvfree(q->tx.share);
 	memset(&q->tx, 0, sizeof(q->tx));
 	__skb_queue_head_init(&q->tx.held);
 	netdev_tx_reset_queue(hnf_txq(q));

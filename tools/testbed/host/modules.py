@@ -9,12 +9,15 @@ from .common import TestbedError, output, run, step
 OUT = common.BUILD / 'modules'
 TOOLS = common.BUILD / 'tools'
 
-# Source folder, relative to the checkout, and who loads the result.
+# Source folder, relative to the checkout, and what of it who can load.
 MODULES = [
-    ('linux-netfront-hicamp', 'guest'),
-    ('linux-netback-hicamp', 'dom0'),
-    ('tools/testbed/guestmod', 'guest dom0'),
+    ('linux-netfront-hicamp', {'guest': '*.ko', 'dom0': 'hicamp.ko'}),
+    ('linux-netback-hicamp', {'dom0': '*.ko'}),
+    ('tools/testbed/guestmod', {'guest': '*.ko', 'dom0': '*.ko'}),
 ]
+
+# Programs of tools/testbed/guest.
+GUEST_TOOLS = ['udpxfer', 'segtest', 'httpd']
 
 
 def kernel():
@@ -67,7 +70,7 @@ def build():
             for path in target.glob('*.ko'):
                 path.unlink()
             failures.append(str(error))
-    for function in (build_domcpu, build_udpxfer, build_hicampctl):
+    for function in (build_domcpu, build_guest_tools, build_hicampctl):
         try:
             function()
         except TestbedError as error:
@@ -79,10 +82,10 @@ def build():
 def built(who):
     """List the .ko files that are meant for 'guest' or 'dom0'."""
     found = []
-    for folder, user in MODULES:
-        if who in user.split() and _has_sources(folder):
+    for folder, users in MODULES:
+        if who in users and _has_sources(folder):
             target = OUT / folder.replace('/', '-')
-            found += sorted(target.glob('*.ko'))
+            found += sorted(target.glob(users[who]))
     return found
 
 
@@ -95,13 +98,14 @@ def build_domcpu():
              '-lxenctrl'], 'domcpu')
 
 
-def build_udpxfer():
-    """Build the guests' sender and receiver of UDP, static for busybox."""
+def build_guest_tools():
+    """Build the guests' test programs, static for busybox."""
     TOOLS.mkdir(parents=True, exist_ok=True)
-    with step('building udpxfer', '1 s'):
-        run(['gcc', '-std=gnu99', '-O2', '-Wall', '-Werror', '-static', '-o',
-             TOOLS / 'udpxfer', common.TESTBED / 'guest' / 'udpxfer.c'],
-            'udpxfer')
+    for name in GUEST_TOOLS:
+        with step(f'building {name}', '1 s'):
+            run(['gcc', '-std=gnu99', '-O2', '-Wall', '-Werror', '-static',
+                 f'-I{common.ROOT / "linux-netfront-hicamp/uapi"}', '-o',
+                 TOOLS / name, common.TESTBED / 'guest' / f'{name}.c'], name)
 
 
 def build_hicampctl():
@@ -130,4 +134,5 @@ def tools():
 
 def guest_tools():
     """List the programs to install in guests."""
-    return [path for path in (TOOLS / 'udpxfer',) if path.is_file()]
+    return [TOOLS / name for name in GUEST_TOOLS
+            if (TOOLS / name).is_file()]
