@@ -35,6 +35,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -580,9 +581,13 @@ static int cmd_hold(size_t bytes, const char *fifo)
 static int cmd_many(unsigned int nr)
 {
     uint8_t data[PAGE], got[PAGE];
+    struct rlimit files = { nr + 64, nr + 64 };
     unsigned int i, made = 0;
     int *fds = calloc(nr, sizeof(*fds));
     bool same = true;
+
+    if ( setrlimit(RLIMIT_NOFILE, &files) )
+        die("setrlimit");
 
     for ( i = 0; i < nr; i++ )
     {

@@ -65,8 +65,8 @@ check device_is_there guest run a "[ \$(stat -c %a /dev/hicamp) = 600 ]" ||
     bail "this Xen has no segments"
 for name in a b; do
     guest run $name "segtest sink 7000 /tmp/got > /tmp/sink.log 2>&1 &"
-    guest run $name "tcpdump -i eth0 -s 0 -w /tmp/dump -U tcp port 7000 \
-        > /dev/null 2>&1 &"
+    guest run $name "tcpdump -Z root -i eth0 -s 0 -U -w /tmp/dump tcp port 7000 \
+        > /tmp/dump.log 2>&1 &"
 done
 
 own local "$(guest run -t 60 a segtest local)"
