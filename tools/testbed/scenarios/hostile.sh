@@ -11,8 +11,10 @@
 #
 # Environment: SECS=6 (length of one netperf)  PAIR_MIN=0.6
 #
-# Xen says so when a page table is to be used for something else, and is right:
-# allow: mm\.c:\d+:d\d+v\d+ (Bad type|Error -22 while pinning)
+# Xen says so when a page table, or a sealed page, is to be used for something
+# else, and is right:
+# allow: mm\.c:\d+:d\d+v\d+ (Bad type|Error -22 while pinning|Could not get page)
+# allow: mm\.c:\d+:d\d+v\d+ Error getting mfn
 NET=hicamp
 SECS=${SECS:-6}
 PAIR_MIN=${PAIR_MIN:-0.6}
