@@ -127,7 +127,8 @@ static int cf_check dump_one(const struct hicamp_flow_view *view, uint64_t addr)
     return hicamp_copy_out(addr, &flow, sizeof(flow));
 }
 
-static int cf_check stats_one(const struct hicamp_flow_view *view, uint64_t addr)
+static int cf_check stats_one(const struct hicamp_flow_view *view,
+                              uint64_t addr)
 {
     const struct hicamp_flow_stats stats = {
         .cookie = view->cookie,

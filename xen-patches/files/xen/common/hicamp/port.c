@@ -23,11 +23,11 @@
  * copy_{from,to}_guest while any of them is held.
  *
  * A queue's clock (borrow.c) runs in the timer softirq, and takes comp_lock
- * and those below it; it is set under comp_lock, and killed under ctl_lock alone.
- * Waiting for the uses of a packet or a run to end, and a reader's waiting for
- * the copy of a packet that is being taken back, are no locks: they last one
- * copy.  Who waits for uses holds tx_lock at most; who holds a use waits for
- * nobody.
+ * and those below it; it is set under comp_lock, and killed under ctl_lock
+ * alone.  Waiting for the uses of a packet or a run to end, and a reader's
+ * waiting for the copy of a packet that is being taken back, are no locks: they
+ * last one copy.  Who waits for uses holds tx_lock at most; who holds a use
+ * waits for nobody.
  *
  * Look-ups are lock-free: the table's entries, a port's queues and the flows
  * are read inside an RCU read section and freed after a grace period.  A queue

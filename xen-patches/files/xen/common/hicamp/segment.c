@@ -2,12 +2,12 @@
 /*
  * Segments.  Here live the operations on them.
  *
- * segment_lock covers the segment map (segmap.c) for a moment at a time: to take a reference to a root, to put a new root in
- * its place.  What takes long is done without it: reading, on a root that is
- * held; writing, by making a new tree from the old one (change.c), which then
- * takes its place.  One writer at a time works on a segment (busy); another
- * one has its hypercall continued until the first, who is never preempted
- * while he is at it, is done.
+ * segment_lock covers the segment map (segmap.c) for a moment at a time: to
+ * take a reference to a root, to put a new root in its place.  What takes long
+ * is done without it: reading, on a root that is held; writing, by making a new
+ * tree from the old one (change.c), which then takes its place.  One writer at
+ * a time works on a segment (busy); another one has its hypercall continued
+ * until the first, who is never preempted while he is at it, is done.
  *
  * An operation moves at most HICAMP_SEG_IO_MAX bytes, and between two, and
  * while it compares or takes apart what nobody refers to any more, the
@@ -458,7 +458,8 @@ static int seg_info(struct hicamp_domain *hd, struct hicamp_segment_op *op)
     {
         op->bytes = s->bytes;
         op->flags = s->flags;
-        op->result = (segmap_shift_for(segmap_leaf_shift(s), s->start + s->bytes) -
+        op->result = (segmap_shift_for(segmap_leaf_shift(s),
+                                       s->start + s->bytes) -
                       segmap_leaf_shift(s)) / TREE_FANOUT_SHIFT;
     }
     else
@@ -571,4 +572,3 @@ int segment_op(struct domain *d, struct hicamp_segment_batch *batch)
         batch->done++;
     }
 }
-
