@@ -31,8 +31,8 @@
 #include "intern.h"
 #include "tree.h"
 
-#define CHUNK_ORDER     6
-#define CHUNK_LINES     ((PAGE_SIZE << CHUNK_ORDER) / LINE_BYTES)
+#define CHUNK_LINES     LINE_CHUNK_LINES
+#define CHUNK_ORDER     LINE_CHUNK_ORDER
 #define CHUNKS_MAX      8192    /* 2 GiB of lines */
 
 #define CACHE_BATCH     32
@@ -48,13 +48,7 @@
 #define RECLAIM_ARENAS  16u
 #define RECLAIM_LINES   32u
 
-struct chunk {
-    uint8_t *data;          /* NULL: PLIDs of pages */
-    mfn_t *mfns;
-    struct line_meta *meta;
-};
-
-static struct chunk *__read_mostly chunks;  /* entries fixed once set */
+struct line_chunk *__read_mostly line_chunks; /* entries fixed once set */
 static unsigned int __read_mostly chunks_max; /* the cap, as chunks of lines */
 static unsigned int __read_mostly page_chunks_max;
 
@@ -115,11 +109,12 @@ int __init line_store_init(uint64_t bytes)
 
     chunks_max = min(n, (uint64_t)CHUNKS_MAX);
     page_chunks_max = DIV_ROUND_UP(chunks_max, PAGE_LINES);
-    chunks = xzalloc_array(struct chunk, chunks_max + page_chunks_max);
+    line_chunks = xzalloc_array(struct line_chunk,
+                                chunks_max + page_chunks_max);
     arenas = xzalloc_array(struct arena, ARENAS_MAX);
-    if ( !chunks || !arenas )
+    if ( !line_chunks || !arenas )
     {
-        XFREE(chunks);
+        XFREE(line_chunks);
         XFREE(arenas);
         return -ENOMEM;
     }
@@ -130,34 +125,6 @@ int __init line_store_init(uint64_t bytes)
     register_cpu_notifier(&cpu_nfb);
 
     return 0;
-}
-
-static struct chunk *chunk_of(plid_t plid, unsigned int *idx)
-{
-    ASSERT(plid != PLID_NONE);
-
-    *idx = (plid - 1) % CHUNK_LINES;
-
-    return &chunks[(plid - 1) / CHUNK_LINES];
-}
-
-struct line_meta *line_meta(plid_t plid)
-{
-    unsigned int idx;
-    const struct chunk *c = chunk_of(plid, &idx);
-
-    return &c->meta[idx];
-}
-
-void *line_data(plid_t plid)
-{
-    unsigned int idx;
-    const struct chunk *c = chunk_of(plid, &idx);
-
-    /* Nobody holds what intern.c keeps, or tree.c dismantles. */
-    ASSERT(atomic_read(&c->meta[idx].refs) > 0 || c->meta[idx].shift);
-
-    return c->data + idx * LINE_BYTES;
 }
 
 static void cache_push(struct cache *cache, plid_t plid)
@@ -215,7 +182,7 @@ static bool store_room(unsigned int nr)
  */
 static bool store_grow(bool pages)
 {
-    struct chunk c = {};
+    struct line_chunk c = {};
     plid_t first, *list = pages ? &page_free : &store_free;
     unsigned int i;
 
@@ -249,7 +216,7 @@ static bool store_grow(bool pages)
     for ( i = 0; i < CHUNK_LINES; i++ )
         c.meta[i].link = i + 1 < CHUNK_LINES ? first + i + 1 : *list;
 
-    chunks[nr_chunks] = c;
+    line_chunks[nr_chunks] = c;
     smp_wmb(); /* line_next(): contents before number */
     write_atomic(&nr_chunks, nr_chunks + 1);
     *list = first;
@@ -702,7 +669,7 @@ void line_page_free(plid_t plid)
 mfn_t *line_page_mfn(plid_t plid)
 {
     unsigned int idx;
-    const struct chunk *c = chunk_of(plid, &idx);
+    const struct line_chunk *c = line_chunk_of(plid, &idx);
 
     ASSERT(c->mfns);
 

@@ -168,9 +168,49 @@ void line_put(plid_t plid);
 bool line_put_test(plid_t plid);
 void line_free(plid_t plid);
 
-/* The caller must own a reference. */
-void *line_data(plid_t plid);
-struct line_meta *line_meta(plid_t plid);
+/*
+ * Where a PLID's line is: the chunk of memory that it counts to, and its place
+ * there.  Of line.c, and only here so that a look-up is a few instructions.
+ */
+#define LINE_CHUNK_ORDER    6
+#define LINE_CHUNK_LINES    ((PAGE_SIZE << LINE_CHUNK_ORDER) / LINE_BYTES)
+
+struct line_chunk {
+    uint8_t *data;          /* NULL: PLIDs of pages */
+    mfn_t *mfns;
+    struct line_meta *meta;
+};
+extern struct line_chunk *line_chunks;
+
+static inline const struct line_chunk *line_chunk_of(plid_t plid,
+                                                     unsigned int *idx)
+{
+    ASSERT(plid != PLID_NONE);
+
+    *idx = (plid - 1) % LINE_CHUNK_LINES;
+
+    return &line_chunks[(plid - 1) / LINE_CHUNK_LINES];
+}
+
+/* The caller must own a reference, of both. */
+static inline struct line_meta *line_meta(plid_t plid)
+{
+    unsigned int idx;
+    const struct line_chunk *c = line_chunk_of(plid, &idx);
+
+    return &c->meta[idx];
+}
+
+static inline void *line_data(plid_t plid)
+{
+    unsigned int idx;
+    const struct line_chunk *c = line_chunk_of(plid, &idx);
+
+    /* Nobody holds what intern.c keeps, or tree.c dismantles. */
+    ASSERT(atomic_read(&c->meta[idx].refs) > 0 || c->meta[idx].shift);
+
+    return c->data + idx * LINE_BYTES;
+}
 
 /*
  * A PLID for the PAGE_LINES lines of a page, charged to a, with one reference;
