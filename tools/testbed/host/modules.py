@@ -17,7 +17,7 @@ MODULES = [
 ]
 
 # Programs of tools/testbed/guest.
-GUEST_TOOLS = ['udpxfer', 'segtest', 'httpd']
+GUEST_TOOLS = ['udpxfer', 'segtest', 'objserve']
 
 
 def kernel():

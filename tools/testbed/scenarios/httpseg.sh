@@ -30,17 +30,17 @@ cpus() {
 
 # serve KIND PORT
 serve() {
-    guest run a "httpd serve $2 $1 $BYTES > /dev/null 2>&1 &"
+    guest run a "objserve serve $2 $1 $BYTES > /dev/null 2>&1 &"
     half=$((COUNT / 2))
     for name in b c; do
         check "$1_warms_up_$name" guest run -t 60 $name \
-            "sleep 1; httpd fetch 10.0.0.1 $2 2"
+            "sleep 1; objserve fetch 10.0.0.1 $2 2"
     done
     rm -f /run/cpu.*
     was=$(copied)
     cpus > /run/cpu.0
-    b=$(guest start -t 500 b "httpd fetch 10.0.0.1 $2 $half")
-    c=$(guest start -t 500 c "httpd fetch 10.0.0.1 $2 $half")
+    b=$(guest start -t 500 b "objserve fetch 10.0.0.1 $2 $half")
+    c=$(guest start -t 500 c "objserve fetch 10.0.0.1 $2 $half")
     got=$(($(guest wait -t 520 b "$b") + $(guest wait -t 520 c "$c")))
     cpus > /run/cpu.1
     now=$(copied)

@@ -3,7 +3,7 @@
 # strict; receive runs reused or strict, of 16 pages or of one. Files arrive
 # whole under each. For each a line
 #   policy NAME THROUGHPUT ELAPSED_S DOM0_S A_S B_S TX_ISSUED TX_REUSED
-#          TX_REVOKED RX_ISSUED RX_REUSED RX_REVOKED
+#          TX_REVOKED RX_ISSUED RX_REUSED RX_REVOKED RX_PACKETS
 # goes to policies.tsv: CPU as in bench.sh, and what the counters grew by.
 #
 # Environment: SECS=2 (2 or more)
@@ -26,6 +26,7 @@ counter() { guest run "$1" "ethtool -S eth0 | sed -n 's/^ *$2: //p'"; }
 counters() {
     for _c in tx_issued tx_reused tx_revoked; do counter a $_c; done
     for _c in rx_issued rx_reused rx_revoked; do counter b $_c; done
+    guest run b "cat /sys/class/net/eth0/statistics/rx_packets"
 }
 
 # reload GUEST OPTIONS: our driver anew, with parameters.
@@ -68,7 +69,7 @@ try() {
             split(old, o, " "); split(new, n, " ")
             print "policy", name, value, t["clock"], t[0], t[a], t[b],
                   n[1] - o[1], n[2] - o[2], n[3] - o[3], n[4] - o[4],
-                  n[5] - o[5], n[6] - o[6]
+                  n[5] - o[5], n[6] - o[6], n[7] - o[7]
         }' /run/bench-cpu >> "$TABLE"
     tail -n 1 "$TABLE" | sed 's/^/## /'
     result "$1" "$value"

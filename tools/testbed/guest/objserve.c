@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * httpd: serves one stored object with sendfile(2), HTTP/1.1 with keep-alive,
+ * objserve: serves one stored object with sendfile(2), HTTP/1.1 with keep-alive,
  * and fetches it.
  *
- *   httpd serve PORT file|segment BYTES    the object lies in a file (its page
+ *   objserve serve PORT file|segment BYTES    the object lies in a file (its page
  *                                          cache) or in a segment
- *   httpd fetch HOST PORT COUNT            get it COUNT times over one
+ *   objserve fetch HOST PORT COUNT            get it COUNT times over one
  *                                          connection; prints bytes received
  *
  * One child per connection.
@@ -155,6 +155,6 @@ int main(int argc, char **argv)
         return serve(atoi(argv[2]), argv[3], strtoull(argv[4], NULL, 0));
     if ( argc == 5 && !strcmp(argv[1], "fetch") )
         return fetch(argv[2], atoi(argv[3]), atoi(argv[4]));
-    fprintf(stderr, "usage: httpd serve|fetch ...\n");
+    fprintf(stderr, "usage: objserve serve|fetch ...\n");
     return 2;
 }
