@@ -25,13 +25,9 @@ void test_fail(const char *expr, const char *file, unsigned int line,
 
 uint64_t test_random(void)
 {
-    static uint64_t x = 88172645463325252ULL;
+    static uint64_t x = RANDOM_SEED;
 
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-
-    return x;
+    return random_next(&x);
 }
 
 static int by_value(const void *a, const void *b)
