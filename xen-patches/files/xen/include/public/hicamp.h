@@ -506,8 +506,8 @@ struct hicamp_space_op {
  * INTERNED: equal lines of the tenant's interned segments are stored once, as
  * far as they are found.  Costs a hash for each line written.  MAPPABLE: data
  * is kept in whole pages (eight lines each), so that the caller can map them;
- * not together with INTERNED, as a page is its owner's alone.  READ_ONLY: not for
- * CREATE; it stays with all snapshots of a snapshot.
+ * not together with INTERNED, as a page is its owner's alone.  READ_ONLY: not
+ * for CREATE; it stays with all snapshots of a snapshot.
  */
 #define HICAMP_SEG_INTERNED     (1u << 0)
 #define HICAMP_SEG_MAPPABLE     (1u << 1)
