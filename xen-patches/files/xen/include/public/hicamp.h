@@ -262,8 +262,9 @@ struct hicamp_extent {
  * payload that still waits after HICAMP_PARAM_BORROW_AGE_US, one more than
  * HICAMP_PARAM_BORROW_PAIR of this sender that wait for one receiver, or one
  * whose reference is revoked, is copied into lines that are charged to the
- * receiver.  Where they cannot be had the packet is torn: dropped, counted at
- * the receiver, and completed with HICAMP_COMP_TORN.
+ * receiver.  Where they cannot be had, a packet that waits already is torn:
+ * dropped, counted at the receiver (drop_torn), and completed with
+ * HICAMP_COMP_TORN.  One that would be too many is not put in line (drop_quota).
  */
 #define HICAMP_EXT_FRAME        0
 #define HICAMP_EXT_REF          1
@@ -707,7 +708,8 @@ enum hicamp_counter {
 #define HICAMP_COUNTERS_MAX     64  /* room in hicamp_port_info */
 
 /*
- * HICAMP_OP_port_query, _flow_dump, _flow_stats: read a table in batches.
+ * HICAMP_OP_port_query, _domain_query, _flow_dump, _flow_stats: read a table in
+ * batches.
  * Start with cursor 0 and go on with what comes back until nr comes back less
  * than asked for.  Entries that exist from the first to the last call are
  * reported once.
