@@ -16,7 +16,7 @@
  *   direct map            a read-only entry, so that the kernel can read it
  *
  *   frame    a frame that is mapped; one page, whoever shows it: snapshots
- *            share frames, and equal pages of interned segments are one frame
+ *            share frames, and all pages of zeros may be one frame
  *   view     one page of one segment: it uses a frame
  *   chunk    the views of a piece of a segment, mapped in one go
  *

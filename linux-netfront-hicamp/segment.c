@@ -75,7 +75,7 @@ static struct hicamp_segment *hicamp_segment_alloc(u64 bytes, u16 flags)
  * @flags: HICAMP_SEG_INTERNED, HICAMP_SEG_MAPPABLE, or 0 (Xen refuses both)
  *
  * Return: the segment, with one reference, or an error: -EOPNOTSUPP if Xen has
- * no segments, -ENOENT if the domain has no port, -EDQUOT, -ENOSPC, -ENOMEM.
+ * no segments, -ENOENT if the domain has no port, -ENOBUFS, -ENOSPC, -ENOMEM.
  */
 struct hicamp_segment *hicamp_segment_create(u64 bytes, u16 flags)
 {
@@ -203,7 +203,7 @@ EXPORT_SYMBOL_GPL(hicamp_segment_read);
  * part before it has been written.
  *
  * Return: 0; -EPERM if it is sealed; -EINVAL if they are not inside; -ESTALE,
- * -EDQUOT, -ENOMEM.
+ * -ENOBUFS, -ENOMEM.
  */
 int hicamp_segment_write(struct hicamp_segment *seg, u64 offset,
 			 const void *from, size_t bytes)
@@ -249,7 +249,7 @@ static int hicamp_segment_extend(struct hicamp_segment *seg, u16 command,
  * @from: kernel memory
  * @bytes: how many, at most HICAMP_SEG_IO_MAX
  *
- * Return: 0; -EPERM if it is sealed; -E2BIG, -ESTALE, -EDQUOT, -ENOMEM.
+ * Return: 0; -EPERM if it is sealed; -E2BIG, -ESTALE, -ENOBUFS, -ENOMEM.
  */
 int hicamp_segment_append(struct hicamp_segment *seg, const void *from,
 			  size_t bytes)
@@ -267,7 +267,7 @@ EXPORT_SYMBOL_GPL(hicamp_segment_append);
  * What is in the segment moves up.  It can be mapped afterwards only if bytes
  * is a multiple of the page size.
  *
- * Return: 0; -EPERM if it is sealed; -E2BIG, -ESTALE, -EDQUOT, -ENOMEM.
+ * Return: 0; -EPERM if it is sealed; -E2BIG, -ESTALE, -ENOBUFS, -ENOMEM.
  */
 int hicamp_segment_prepend(struct hicamp_segment *seg, const void *from,
 			   size_t bytes)
@@ -329,7 +329,7 @@ EXPORT_SYMBOL_GPL(hicamp_segment_seal);
  * put into packets (netfront sends them by name), pipes and page tables.
  *
  * Return: the number of pages, at least 1; -EINVAL if offset is outside;
- * -EFBIG, -ESTALE, -ENOMEM, -EDQUOT.
+ * -EFBIG, -ESTALE, -ENOMEM, -ENOBUFS; -EDQUOT if max_mapped_mb are mapped.
  */
 int hicamp_segment_pages(struct hicamp_segment *seg, u64 offset,
 			 unsigned int nr, struct page **pages)

@@ -23,7 +23,7 @@
  *   EBUSY   it is one
  *   EFBIG   bytes is more than the device's limit
  *   EMFILE  the domain has as many segments as it may have
- *   EDQUOT  the domain's quota of lines is used up
+ *   ENOBUFS the domain's quota of lines is used up
  *   ENODEV  the domain has no port, so no line store
  */
 struct hicamp_ioc_create {

@@ -37,16 +37,8 @@ static const struct names any_port = { any_id, any_name, NULL };
 /* The result of a change, for --json. */
 static void done_json(const struct cli *cli, const char *key, uint64_t nr)
 {
-    struct json j;
-
-    if ( !(cli->given & OPT_JSON) )
-        return;
-
-    json_init(&j, cli->out);
-    json_open(&j, NULL, '{');
-    json_num(&j, key, nr);
-    json_close(&j, '}');
-    json_end(&j);
+    if ( cli->given & OPT_JSON )
+        json_one(cli->out, key, nr);
 }
 
 /* ---- Batch files -------------------------------------------------------- */

@@ -142,15 +142,7 @@ int cmd_admin_set(struct cli *cli, struct err *err)
         return -1;
 
     if ( cli->given & OPT_JSON )
-    {
-        struct json j;
-
-        json_init(&j, cli->out);
-        json_open(&j, NULL, '{');
-        json_num(&j, "admin", admin.domid);
-        json_close(&j, '}');
-        json_end(&j);
-    }
+        json_one(cli->out, "admin", admin.domid);
 
     return 0;
 }

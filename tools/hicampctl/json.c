@@ -88,3 +88,14 @@ void json_end(struct json *j)
     putc('\n', j->out);
     j->first = true;
 }
+
+void json_one(FILE *out, const char *key, uint64_t v)
+{
+    struct json j;
+
+    json_init(&j, out);
+    json_open(&j, NULL, '{');
+    json_num(&j, key, v);
+    json_close(&j, '}');
+    json_end(&j);
+}

@@ -28,5 +28,7 @@ void json_null(struct json *j, const char *key);
 void json_str(struct json *j, const char *key, const char *v);
 /* End the document. */
 void json_end(struct json *j);
+/* A document of one number. */
+void json_one(FILE *out, const char *key, uint64_t v);
 
 #endif

@@ -106,15 +106,7 @@ int cmd_domain_set(struct cli *cli, struct err *err)
         return -1;
 
     if ( cli->given & OPT_JSON )
-    {
-        struct json j;
-
-        json_init(&j, cli->out);
-        json_open(&j, NULL, '{');
-        json_num(&j, "domid", set.domid);
-        json_close(&j, '}');
-        json_end(&j);
-    }
+        json_one(cli->out, "domid", set.domid);
 
     return 0;
 }

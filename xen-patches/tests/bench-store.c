@@ -13,7 +13,6 @@
 
 #define ROUNDS          201
 #define REPEAT          256
-#define INTERNED_LINES  (1u << 20)
 
 static uint64_t samples[ROUNDS];
 
@@ -25,13 +24,9 @@ void test_fail(const char *expr, const char *file, unsigned int line,
 
 uint64_t test_random(void)
 {
-    static uint64_t x = 88172645463325252ULL;
+    static uint64_t x = RANDOM_SEED;
 
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-
-    return x;
+    return random_next(&x);
 }
 
 static int by_value(const void *a, const void *b)
@@ -190,15 +185,16 @@ static void line_fill(plid_t plid, unsigned int n)
     line_meta(plid)->shift = TREE_LEAF_SHIFT;
 }
 
-static void bench_intern(void)
+static void bench_intern(const char *among, unsigned int lines)
 {
     struct arena *a = arena_get(0);
     unsigned int i, r, n, found = 0, hits;
-    plid_t *all = malloc(INTERNED_LINES * sizeof(*all)), plids[REPEAT], freed;
+    plid_t *all = malloc(lines * sizeof(*all)), plids[REPEAT], freed;
+    char what[64];
 
     CHECK(all);
     CHECK_EQ(intern_enable(a), 0);
-    for ( n = 0; n < INTERNED_LINES; n++ )
+    for ( n = 0; n < lines; n++ )
     {
         all[n] = line_alloc(a, LINE_RX);
         CHECK(all[n] != PLID_NONE);
@@ -213,7 +209,7 @@ static void bench_intern(void)
         for ( i = 0; i < REPEAT; i++ )
         {
             plids[i] = line_alloc(a, LINE_RX);
-            line_fill(plids[i], test_random() % INTERNED_LINES);
+            line_fill(plids[i], test_random() % lines);
         }
         freed = PLID_NONE;
         hits = a->intern.hits;
@@ -232,11 +228,13 @@ static void bench_intern(void)
             freed = next;
         }
     }
-    report("intern 512 B that are among 2^20 lines", ROUNDS, REPEAT);
+    snprintf(what, sizeof(what), "intern 512 B that are among %s lines",
+             among);
+    report(what, ROUNDS, REPEAT);
     printf("%7.1f%%           of them were found\n",
            100.0 * found / (ROUNDS * REPEAT));
 
-    for ( n = 0; n < INTERNED_LINES; n++ )
+    for ( n = 0; n < lines; n++ )
         intern_put(all[n]);
     while ( tree_reclaim(a, 1024, false) )
         ;
@@ -258,7 +256,8 @@ int main(void)
     bench_snapshot("32 MiB", MB(32));
     bench_snapshot("1 GiB", GB(1));
     bench_write();
-    bench_intern();
+    bench_intern("2^20", 1u << 20);
+    bench_intern("2^10", 1u << 10);
     dom_kill(0);
 
     return 0;

@@ -8,34 +8,8 @@
  * walked after each input, and when both have died nothing may be left.
  */
 
+#include "fuzz.h"
 #include "store.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void noreturn test_fail(const char *expr, const char *file, unsigned int line,
-                        long long a, long long b)
-{
-    fprintf(stderr, "%s:%u: not %s (%lld, %lld)\n", file, line, expr, a, b);
-    abort();
-}
-
-uint64_t test_random(void)
-{
-    return 4;
-}
-
-static const uint8_t *at, *end;
-
-static uint64_t take(unsigned int bytes)
-{
-    uint64_t value = 0;
-
-    while ( bytes-- )
-        value = value << 8 | (at < end ? *at++ : 0);
-
-    return value;
-}
 
 #define IDS             8
 

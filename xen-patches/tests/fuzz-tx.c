@@ -8,44 +8,8 @@
  * died nothing may be left.
  */
 
+#include "fuzz.h"
 #include "guests.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* ---- What test.c is for the suites --------------------------------------- */
-
-void noreturn test_fail(const char *expr, const char *file, unsigned int line,
-                        long long a, long long b)
-{
-    fprintf(stderr, "%s:%u: not %s (%lld, %lld)\n", file, line, expr, a, b);
-    abort();
-}
-
-uint64_t test_random(void)
-{
-    static uint64_t x = 88172645463325252ULL;
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-
-    return x;
-}
-
-/* ---- The input ----------------------------------------------------------- */
-
-static const uint8_t *at, *end;
-
-static uint32_t take(unsigned int bytes)
-{
-    uint32_t value = 0;
-
-    while ( bytes-- )
-        value = value << 8 | (at < end ? *at++ : 0);
-
-    return value;
-}
 
 static void take_into(void *to, size_t bytes)
 {

@@ -24,17 +24,6 @@ static void ring(struct guest *g, unsigned int what)
     CHECK_EQ(guest_doorbell(g, what), 0);
 }
 
-static unsigned int reap_all(struct guest *g, uint32_t status)
-{
-    struct hicamp_comp comp;
-    unsigned int n = 0;
-
-    for ( ; guest_reap(g, &comp); n++ )
-        CHECK_EQ(comp.status, status);
-
-    return n;
-}
-
 static unsigned int get_all(struct guest *g)
 {
     unsigned int n = 0;

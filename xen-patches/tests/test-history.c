@@ -3,7 +3,7 @@
  * test-history.c
  *
  * Long random histories of segments, against plain byte arrays; and several
- * CPUs that work on the same segments.
+ * CPUs that work on the same segments.  HICAMP_SEED gives other histories.
  */
 
 #include "store.h"

@@ -3,7 +3,9 @@
  * test.c
  *
  * The test harness: see test.h.  Usage: PROGRAM [-l | NAME...]; without names
- * all tests run.  Ends with "N passed, N failed"; exit code 1 if any failed.
+ * all tests run.  Begins with the seed of random numbers, which the environment
+ * variable HICAMP_SEED may set; ends with "N passed, N failed"; exit code 1 if
+ * any failed.
  */
 
 #define _GNU_SOURCE
@@ -17,6 +19,7 @@
 
 static struct test *tests, **tests_end = &tests;
 static const char *running;
+static uint64_t seed = RANDOM_SEED;
 
 void test_register(struct test *test)
 {
@@ -40,12 +43,19 @@ uint64_t test_random(void)
     static __thread uint64_t x;
 
     if ( !x )
-        x = 88172645463325252ULL + emul_cpu;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
+        x = seed + emul_cpu ?: 1;
 
-    return x;
+    return random_next(&x);
+}
+
+static bool seed_set(const char *s)
+{
+    char *end;
+
+    errno = 0;
+    seed = strtoull(s, &end, 0);
+
+    return !errno && end != s && !*end;
 }
 
 static bool run(const struct test *test)
@@ -84,8 +94,17 @@ static bool run(const struct test *test)
 int main(int argc, char **argv)
 {
     unsigned int passed = 0, failed = 0;
+    const char *given = getenv("HICAMP_SEED");
     const struct test *test;
     int i;
+
+    if ( given && !seed_set(given) )
+    {
+        fprintf(stderr, "HICAMP_SEED: not a number: %s\n", given);
+        return 2;
+    }
+    if ( argc < 2 || strcmp(argv[1], "-l") )
+        printf("seed %llu\n", (unsigned long long)seed);
 
     for ( test = tests; test; test = test->next )
     {

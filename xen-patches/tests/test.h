@@ -33,8 +33,24 @@ void test_fail(const char *expr, const char *file, unsigned int line,
 /* Each file of tests has one; what it allocates for good is no leak. */
 void test_setup(void);
 
-/* xorshift: the same numbers in every run of a test. */
+/*
+ * The same numbers in every run of a test: each CPU's begin at RANDOM_SEED, or
+ * at the number in HICAMP_SEED, which the program prints first.
+ */
 uint64_t test_random(void);
+
+/* xorshift: the number behind *x, which is not 0. */
+static inline uint64_t random_next(uint64_t *x)
+{
+    *x ^= *x << 13;
+    *x ^= *x >> 7;
+    *x ^= *x << 17;
+
+    return *x;
+}
+
+/* Where all of them begin that are not told otherwise. */
+#define RANDOM_SEED             88172645463325252ULL
 
 #define TEST(name)                                                      \
     static void test_##name(void);                                      \

@@ -47,6 +47,18 @@ static inline void completed(uint32_t id, uint32_t status)
     CHECK(!guest_reap(a, &comp));
 }
 
+/* All completions that there are, which say so; how many. */
+static inline unsigned int reap_all(struct guest *g, uint32_t status)
+{
+    struct hicamp_comp comp;
+    unsigned int n = 0;
+
+    for ( ; guest_reap(g, &comp); n++ )
+        CHECK_EQ(comp.status, status);
+
+    return n;
+}
+
 /* p is dropped, counted by this counter of a alone, and completed as BAD. */
 static inline void refused(const struct pkt *p, unsigned int counter)
 {

@@ -50,11 +50,6 @@
                                  HICAMP_FEAT_SEGMENT | HICAMP_FEAT_SEALED)
 #define HICAMP_PREEMPT_EVERY    64   /* entries between preemption checks    */
 
-/* Of the interface; Xen itself knows no quotas.  Linux's number. */
-#ifndef EDQUOT
-#define EDQUOT          122
-#endif
-
 #define PORT_INDEX(id)          ((id) & 0xffffu)
 
 /* Part of every room's inner loop: is it time to give the CPU back? */

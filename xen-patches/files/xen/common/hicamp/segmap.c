@@ -135,8 +135,7 @@ plid_t segmap_remove(struct hicamp_domain *hd, struct segment *s)
     return root;
 }
 
-int segmap_look(struct hicamp_domain *hd, uint32_t id,
-                        struct segment *copy)
+int segmap_look(struct hicamp_domain *hd, uint32_t id, struct segment *copy)
 {
     const struct segment *s;
     int rc = 0;

@@ -262,8 +262,9 @@ struct hicamp_extent {
  * payload that still waits after HICAMP_PARAM_BORROW_AGE_US, one more than
  * HICAMP_PARAM_BORROW_PAIR of this sender that wait for one receiver, or one
  * whose reference is revoked, is copied into lines that are charged to the
- * receiver.  Where they cannot be had the packet is torn: dropped, counted at
- * the receiver, and completed with HICAMP_COMP_TORN.
+ * receiver.  Where they cannot be had, a packet that waits already is torn:
+ * dropped, counted at the receiver (drop_torn), and completed with
+ * HICAMP_COMP_TORN.  One that would be too many is not put in line (drop_quota).
  */
 #define HICAMP_EXT_FRAME        0
 #define HICAMP_EXT_REF          1
@@ -506,8 +507,8 @@ struct hicamp_space_op {
  * INTERNED: equal lines of the tenant's interned segments are stored once, as
  * far as they are found.  Costs a hash for each line written.  MAPPABLE: data
  * is kept in whole pages (eight lines each), so that the caller can map them;
- * not together with INTERNED, as a page is its owner's alone.  READ_ONLY: not for
- * CREATE; it stays with all snapshots of a snapshot.
+ * not together with INTERNED, as a page is its owner's alone.  READ_ONLY: not
+ * for CREATE; it stays with all snapshots of a snapshot.
  */
 #define HICAMP_SEG_INTERNED     (1u << 0)
 #define HICAMP_SEG_MAPPABLE     (1u << 1)
@@ -707,7 +708,8 @@ enum hicamp_counter {
 #define HICAMP_COUNTERS_MAX     64  /* room in hicamp_port_info */
 
 /*
- * HICAMP_OP_port_query, _flow_dump, _flow_stats: read a table in batches.
+ * HICAMP_OP_port_query, _domain_query, _flow_dump, _flow_stats: read a table in
+ * batches.
  * Start with cursor 0 and go on with what comes back until nr comes back less
  * than asked for.  Entries that exist from the first to the last call are
  * reported once.
