@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * objserve: serves one stored object with sendfile(2), HTTP/1.1 with keep-alive,
- * and fetches it.
+ * objserve: serves one stored object with sendfile(2), HTTP/1.1 with
+ * keep-alive, and fetches it.
  *
- *   objserve serve PORT file|segment BYTES    the object lies in a file (its page
- *                                          cache) or in a segment
+ *   objserve serve PORT file|segment BYTES    the object lies in a file (its
+ *                                             page cache) or in a segment
  *   objserve fetch HOST PORT COUNT            get it COUNT times over one
- *                                          connection; prints bytes received
+ *                                             connection; print the bytes
  *
  * One child per connection.
  */
