@@ -61,9 +61,10 @@ MODULE_PARM_DESC(tx_hold_us,
 #define HNF_HOLD_MAX	32		/* skbs, of all sockets */
 
 /*
- * Byte queue limits guard only against completions that stay out.  One
- * receiver that stands still may keep 256 packets of 64 KiB; less than that
- * must not stop the queue, or it would cut the sender off from all others.
+ * Byte queue limits guard only against completions that stay out.  How many
+ * packets one receiver that stands still may keep, and how long, are the host's
+ * parameters, at most 256 of 64 KiB for a second; less than that must not stop
+ * the queue, or it would cut the sender off from all others.
  */
 #define HNF_BQL_MIN	(32 << 20)
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A server guest sends one stored object many times, to two receivers at a
 # time, over TCP with sendfile(2): from a file's page cache, and (NET=hicamp)
-# from a segment. On the cost clock CPU seconds are instructions (2 ns each).
-# For each kind a line
+# from a segment. On the cost clock CPU seconds are instructions (2 ns each),
+# taken over a second in the middle, while dom0 itself sleeps. For each kind a
+# line
 #   httpseg NET KIND MB INSTRUCTIONS_PER_MB OF_SERVER OF_DOM0 OF_RECEIVERS
 #           BYTES_COPIED
-# goes to httpseg.tsv. BYTES_COPIED: payload that was copied on the sender's
-# side, by its driver or by the hypervisor before delivery.
+# goes to httpseg.tsv. MB: what left the server in that time, in 2^20 bytes,
+# headers included. BYTES_COPIED: payload that the server's driver copied, over
+# the whole.
 #
 # Environment: NET=stock|hicamp  BYTES=1048576 (of the object)
 #              COUNT=1000 (times, half of them to each receiver)
@@ -22,10 +24,13 @@ copied() {
         awk '{ v = $1 } END { print v + 0 }'
 }
 
-# cpus: CPU nanoseconds of server, dom0 and receivers.
-cpus() {
-    domcpu | awk -v a="$A" -v b="$B" -v c="$C" '{ t[$1] = $2 }
-        END { printf "%.0f %.0f %.0f\n", t[a], t[0], t[b] + t[c] }'
+# state: CPU nanoseconds of server, dom0 and receivers; bytes that have left the
+# server.
+state() {
+    domcpu | awk -v a="$A" -v b="$B" -v c="$C" \
+        -v bytes="$(cat "/sys/class/net/vif$A.0/statistics/rx_bytes")" '
+        { t[$1] = $2 }
+        END { printf "%.0f %.0f %.0f %s\n", t[a], t[0], t[b] + t[c], bytes }'
 }
 
 # serve KIND PORT
@@ -36,20 +41,21 @@ serve() {
         check "$1_warms_up_$name" guest run -t 60 $name \
             "sleep 1; objserve fetch 10.0.0.1 $2 2"
     done
-    rm -f /run/cpu.*
     was=$(copied)
-    cpus > /run/cpu.0
     b=$(guest start -t 500 b "objserve fetch 10.0.0.1 $2 $half")
     c=$(guest start -t 500 c "objserve fetch 10.0.0.1 $2 $half")
+    sleep 0.5
+    state > /run/state.0
+    sleep 1
+    state > /run/state.1
     got=$(($(guest wait -t 520 b "$b") + $(guest wait -t 520 c "$c")))
-    cpus > /run/cpu.1
     now=$(copied)
     check "$1_arrives_$((2 * half))_times" test "$got" = $((2 * half * BYTES))
-    cat /run/cpu.0 /run/cpu.1 | awk -v net="$NET" -v kind="$1" \
-        -v bytes="$got" -v copied=$((now - was)) '
-        { for (i = 1; i <= 3; i++) t[NR, i] = $i }
+    cat /run/state.0 /run/state.1 | awk -v net="$NET" -v kind="$1" \
+        -v copied=$((now - was)) '
+        { for (i = 1; i <= 4; i++) t[NR, i] = $i }
         END {
-            OFS = "\t"; mb = bytes / 1048576
+            mb = (t[2, 4] - t[1, 4]) / 1048576
             for (i = 1; i <= 3; i++) n[i] = (t[2, i] - t[1, i]) / 2 / mb
             printf "httpseg\t%s\t%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\n",
                    net, kind, mb, n[1] + n[2] + n[3], n[1], n[2], n[3], copied
