@@ -21,7 +21,7 @@ help:
 	@echo "                space, hicampctl, dedup, hotplug script, series"
 	@echo "make boot-test  boot scenarios under QEMU"
 	@echo "make soak       ports, guests and saves that come and go, 10 rounds;"
-	@echo "                segments, and what guests lend (2 hours)"
+	@echo "                segments, and what guests lend"
 	@echo "make series     write the Xen patches as one git-am series"
 	@echo "make clean      remove build products (keeps downloads and image)"
 
