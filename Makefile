@@ -6,8 +6,8 @@
 
 TESTBED := tools/testbed/testbed
 
-.PHONY: help deps xen modules image demo shell test unit boot-test soak series \
-	clean
+.PHONY: help deps xen modules image demo shell test unit boot-test soak eval \
+	gate series clean
 
 help:
 	@echo "make deps       install the packages that the builder needs (1 min)"
@@ -22,6 +22,8 @@ help:
 	@echo "make boot-test  boot scenarios under QEMU"
 	@echo "make soak       ports, guests and saves that come and go, 10 rounds;"
 	@echo "                segments, and what guests lend"
+	@echo "make eval       the standard set of eval/run, with a report (60 min)"
+	@echo "make gate       the short set, against eval/baseline.json (3 min)"
 	@echo "make series     write the Xen patches as one git-am series"
 	@echo "make clean      remove build products (keeps downloads and image)"
 
@@ -51,13 +53,19 @@ test: deps
 	tools/run-tests
 
 unit: deps
-	tools/run-tests unit hicampctl dedup hotplug series
+	tools/run-tests unit hicampctl dedup hotplug eval series
 
 boot-test: deps
 	$(TESTBED) test
 
 soak: deps
 	$(TESTBED) test --list soak.list
+
+eval: deps
+	eval/run standard --build
+
+gate: deps
+	eval/gate
 
 series:
 	xen-patches/make-series

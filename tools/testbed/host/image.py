@@ -334,6 +334,7 @@ def payload(folder, scenario, env):
         (tree / name).mkdir(parents=True)
     for name in os.listdir(common.TESTBED / 'dom0'):
         shutil.copy(common.TESTBED / 'dom0' / name, tree / 'bin' / name)
+    shutil.copy(common.ROOT / 'eval/agent', tree / 'bin/agent')
     shutil.copytree(common.TESTBED / 'scenarios', tree / 'scenarios')
     if scenario != 'shell':
         common.say(f'payload: dom0 modules {_names(modules.built("dom0"))}, '

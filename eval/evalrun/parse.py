@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the traffic generators print, read into figures.
+
+Each reader takes the text and returns a dict with "value" and "unit" (what
+the test is about: Mb/s received, or transactions per second), and what else is
+known: "sent", "loss" (a share), "latency" (microseconds by percentile).
+ValueError: the text does not have it; its message quotes the end.
+"""
+
+import json
+
+NETPERF_KEYS = ['THROUGHPUT', 'THROUGHPUT_UNITS', 'ELAPSED_TIME',
+                'LOCAL_SEND_THROUGHPUT', 'REMOTE_RECV_THROUGHPUT']
+NETPERF_LATENCY = ['P50_LATENCY', 'P90_LATENCY', 'P99_LATENCY',
+                   'MEAN_LATENCY', 'MAX_LATENCY']
+
+
+def netperf(text, test):
+    """Read netperf's keyed output ("-k")."""
+    found = dict(line.split('=', 1) for line in text.splitlines()
+                 if '=' in line)
+    missing = [key for key in NETPERF_KEYS if key not in found]
+    if missing:
+        raise ValueError(f'netperf gave no {missing[0]}: '
+                         f'{" ".join(text.split())[-200:]}')
+    result = {'value': float(found['THROUGHPUT']),
+              'seconds': float(found['ELAPSED_TIME'])}
+    if test.endswith('_RR'):
+        result['unit'] = '/s'
+    else:
+        result['unit'] = 'Mb/s'
+        if found['THROUGHPUT_UNITS'] != '10^6bits/s':
+            raise ValueError('netperf gave a throughput in '
+                             f'{found["THROUGHPUT_UNITS"]}')
+    if test == 'UDP_STREAM':
+        sent = float(found['LOCAL_SEND_THROUGHPUT'])
+        result['value'] = float(found['REMOTE_RECV_THROUGHPUT'])
+        result['sent'] = sent
+        result['loss'] = max(0.0, 1 - result['value'] / sent) if sent else 0.0
+    if NETPERF_LATENCY[0] in found:
+        result['latency'] = {key.split('_')[0].lower(): float(found[key])
+                             for key in NETPERF_LATENCY if key in found}
+    return result
+
+
+def iperf3(text, test):
+    """Read iperf3's "--json"."""
+    begin = text.find('{')
+    try:
+        found = json.loads(text[begin:]) if begin >= 0 else {}
+    except json.JSONDecodeError as error:
+        raise ValueError(f'iperf3 printed no JSON: {error}') from None
+    if 'error' in found or 'end' not in found:
+        raise ValueError(f'iperf3: {found.get("error", text[-200:])}')
+    end = found['end']
+    if test == 'UDP_STREAM':
+        total = end['sum']
+        lost = total['lost_percent'] / 100
+        sent = total['bits_per_second'] / 1e6
+        return {'value': sent * (1 - lost), 'unit': 'Mb/s', 'sent': sent,
+                'loss': lost, 'seconds': total['seconds']}
+    total = end['sum_received']
+    return {'value': total['bits_per_second'] / 1e6, 'unit': 'Mb/s',
+            'seconds': total['seconds'],
+            'retransmits': end['sum_sent'].get('retransmits', 0)}
+
+
+def domcpu(text):
+    """Read domcpu's window: {domain id or 'idle' or 'clock': ns}."""
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) != 2 or not words[1].isdigit():
+            raise ValueError(f'domcpu printed "{line}"')
+        found[words[0]] = int(words[1])
+    if 'clock' not in found or 'idle' not in found:
+        raise ValueError('domcpu did not end')
+    return found
+
+
+def figures(point, raw):
+    """Turn what the agent recorded of a point into figures."""
+    read = {'netperf': netperf, 'iperf3': iperf3}[point['tool']]
+    each = [read(text, point['test']) for text in raw['outputs']]
+    result = {'value': sum(one['value'] for one in each),
+              'unit': each[0]['unit'], 'each': [one['value'] for one in each]}
+    if 'sent' in each[0]:
+        result['sent'] = sum(one['sent'] for one in each)
+        result['loss'] = (max(0.0, 1 - result['value'] / result['sent'])
+                          if result['sent'] else 0.0)
+    if 'latency' in each[0]:
+        result['latency'] = each[0]['latency']
+    cpu = domcpu(raw['domcpu'])
+    names = {str(ident): name for name, ident in raw['domids'].items()}
+    result['window'] = cpu['clock'] / 1e9
+    result['cpu'] = {names.get(key, key): ns / 1e9 for key, ns in cpu.items()
+                     if key not in ('clock', 'idle') and
+                     (key == '0' or key in names)}
+    result['cpu']['idle'] = cpu['idle'] / 1e9
+    busy = sum(s for key, s in result['cpu'].items() if key != 'idle')
+    result['dom0_share'] = result['cpu'].get('0', 0) / busy if busy else 0.0
+    # CPU seconds per unit of work: a transaction, or 64 KiB.
+    unit = 1 if result['unit'] == '/s' else 65536 * 8 / 1e6
+    work = result['value'] * result['window'] / unit
+    result['cpu_per_unit'] = busy / work if work else None
+    result['per_packet'] = _per_packet(raw)
+    return result
+
+
+def _per_packet(raw):
+    """Doorbells, events and the like by packet, from the ports' counters."""
+    before, after = raw.get('before'), raw.get('after')
+    if not before or not after:
+        return {}
+    total = {}
+    for port, counters in after.items():
+        for key, value in counters.items():
+            total[key] = (total.get(key, 0) + value -
+                          before.get(port, {}).get(key, 0))
+    packets = total.get('tx_packets', 0)
+    if not packets:
+        return {}
+    found = {key: total[key] / packets for key in (
+        'doorbells', 'events', 'completions', 'tx_gso', 'upcalls')
+        if key in total}
+    found['packets'] = packets
+    drops = {key: value for key, value in total.items()
+             if key.startswith('drop_') and value}
+    return {**found, **drops}
