@@ -45,7 +45,8 @@ struct port {
 extern struct port port_a, port_b;
 extern ulong peerframe, hostframe;
 extern u8 peermac[6];
-extern uint peerport, seconds, step, domid;
+extern uint peerport, seconds, step, domid, count;
+extern char *how, *then;
 
 #define COUNT(p, name, n)	((p)->want[HICAMP_CNT_ ## name] += (n))
 
@@ -87,6 +88,30 @@ __printf(2, 3)
 void expect_true(bool good, const char *fmt, ...);
 void done(const char *group);
 
+/* ---- Packets ------------------------------------------------------------ */
+
+struct packet {
+	struct hicamp_pkt h;
+	u8 bytes[HICAMP_INLINE_MAX];
+	struct hicamp_extent ext[HICAMP_EXTENTS_MAX + 1];
+};
+
+/* A good packet of n bytes from A for B, all inline. */
+void make(struct packet *k, unsigned int n);
+/*
+ * Into A's tx ring as it is; what it claims to be longer than is not there.
+ * ring() shows Xen what was put; send() does both.  put_slot() puts one slot, of
+ * which n bytes are given.
+ */
+void put_slot(const void *from, unsigned int n);
+void put(const struct packet *k);
+long ring(void);
+long send(const struct packet *k);
+/* A fill entry of p. */
+void post(struct port *p, u32 ref, u32 offset, u32 len, u32 id);
+/* Take one packet out of p's rx ring, and count it.  False: there is none. */
+bool receive(struct port *p, struct packet *k);
+
 /* ---- Frames ------------------------------------------------------------- */
 
 /* Frame numbers that a guest must not be able to use for anything. */
@@ -109,6 +134,8 @@ void group_alias(void);		/* rings upon rings; counters unpredicted */
 void group_space(void);		/* issue, revoke, page types */
 void group_scan(void);		/* each step-th frame of the host */
 void group_tx(void);		/* packets, rings, buffers */
+void group_lend(void);		/* pages lent to a guest that may be paused */
+void group_rewrite(void);	/* headers rewritten while Xen reads them */
 void group_storm(void);		/* random everything, for some seconds */
 
 #endif

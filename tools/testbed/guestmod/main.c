@@ -50,6 +50,18 @@ uint step = 16;
 module_param(step, uint, 0444);
 MODULE_PARM_DESC(step, "the scan tries one frame of so many");
 
+uint count = 100000;
+module_param(count, uint, 0444);
+MODULE_PARM_DESC(count, "packets to send, rewrite and lend");
+
+char *how = "ref";
+module_param(how, charp, 0444);
+MODULE_PARM_DESC(how, "lend: by ref, sealed, segment or frame");
+
+char *then = "";
+module_param(then, charp, 0444);
+MODULE_PARM_DESC(then, "lend: then revoke, write or wait");
+
 struct port port_a = {
 	.name = 'A', .devid = 77, .mac = { 2, 0, 0, 0, 0, 0x77 },
 };
@@ -283,6 +295,8 @@ static const struct {
 	{ "space", group_space },
 	{ "scan", group_scan },
 	{ "tx", group_tx },
+	{ "lend", group_lend },
+	{ "rewrite", group_rewrite },
 	{ "storm", group_storm },
 };
 

@@ -15,28 +15,11 @@
 
 #include "hostile.h"
 
-struct packet {
-	struct hicamp_pkt h;
-	u8 bytes[HICAMP_INLINE_MAX];
-	struct hicamp_extent ext[HICAMP_EXTENTS_MAX + 1];
-};
-
 static u8 *payload, *buffer;	/* a page each */
 
 /* ---- Sending ------------------------------------------------------------ */
 
-/* A good packet of n bytes for B, all inline. */
-static void make(struct packet *k, unsigned int n)
-{
-	memset(k, 0, sizeof(*k));
-	k->h.len = k->h.inline_len = n;
-	memcpy(k->bytes, port_b.mac, 6);
-	memcpy(k->bytes + 6, port_a.mac, 6);
-	k->bytes[12] = 0x88;	/* local experimental type */
-	k->bytes[13] = 0xb5;
-}
-
-/* The same with one extent of bytes of the payload page. */
+/* A packet for B with one extent of bytes of the payload page. */
 static void make_ext(struct packet *k, unsigned int bytes)
 {
 	make(k, 60);
@@ -76,42 +59,6 @@ static void make_gso(struct packet *k)
 	make_tcp(k, 4000);
 	k->h.gso_type = HICAMP_GSO_TCPV4;
 	k->h.gso_size = 1400;
-}
-
-static void put_slot(const void *from, unsigned int n)
-{
-	u8 *slot = port_a.tx[port_a.tx_prod++ % RING].bytes;
-
-	memset(slot, 0, SLOT_BYTES);
-	memcpy(slot, from, n);
-}
-
-/* Into the ring as it is; what it claims to be longer than is not there. */
-static void put(const struct packet *k)
-{
-	unsigned int inl = min_t(unsigned int, k->h.inline_len,
-				 HICAMP_INLINE_MAX);
-	unsigned int nr = min_t(unsigned int, k->h.nr_extents,
-				HICAMP_EXTENTS_MAX + 1);
-	unsigned int i;
-
-	for (i = 0; i < HICAMP_HDR_SLOTS(inl); i++)
-		put_slot((u8 *)k + i * SLOT_BYTES, SLOT_BYTES);
-	for (i = 0; i < nr; i += 4)
-		put_slot(&k->ext[i], min(nr - i, 4u) * sizeof(k->ext[0]));
-}
-
-static long ring(void)
-{
-	smp_wmb();
-	WRITE_ONCE(port_a.ctrl->tx_prod, port_a.tx_prod);
-	return doorbell(&port_a, HICAMP_DOORBELL_TX);
-}
-
-static long send(const struct packet *k)
-{
-	put(k);
-	return ring();
 }
 
 /* Has Xen taken everything, and was there exactly this completion? */
@@ -156,45 +103,6 @@ static void count_tx(const struct packet *k)
 	COUNT(&port_a, tx_bytes, k->h.len);
 	COUNT(&port_a, tx_gso, k->h.gso_size != 0);
 	COUNT(&port_a, tx_inline, !k->h.nr_extents);
-}
-
-/* ---- Receiving ---------------------------------------------------------- */
-
-static void post(u32 ref, u32 offset, u32 len, u32 id)
-{
-	port_b.fill[port_b.fill_prod++ % RING] = (struct hicamp_fill){
-		.ref = ref, .offset = offset, .len = len, .id = id,
-	};
-	smp_wmb();
-	WRITE_ONCE(port_b.ctrl->fill_prod, port_b.fill_prod);
-}
-
-/* Take one packet out of B's ring.  False: there is none. */
-static bool receive(struct packet *k)
-{
-	u32 left = READ_ONCE(port_b.ctrl->rx_prod) - port_b.rx_cons;
-	unsigned int i, n;
-
-	smp_rmb();
-	if (!left)
-		return false;
-	memset(k, 0, sizeof(*k));
-	memcpy(k, port_b.rx[port_b.rx_cons++ % RING].bytes, SLOT_BYTES);
-	for (i = 1; i < HICAMP_HDR_SLOTS(k->h.inline_len); i++)
-		memcpy((u8 *)k + i * SLOT_BYTES,
-		       port_b.rx[port_b.rx_cons++ % RING].bytes, SLOT_BYTES);
-	for (i = 0; i < k->h.nr_extents; i += 4) {
-		n = min(k->h.nr_extents - i, 4u);
-		memcpy(&k->ext[i], port_b.rx[port_b.rx_cons++ % RING].bytes,
-		       n * sizeof(k->ext[0]));
-	}
-	smp_mb();
-	WRITE_ONCE(port_b.ctrl->rx_cons, port_b.rx_cons);
-	COUNT(&port_b, rx_packets, 1);
-	COUNT(&port_b, rx_bytes, k->h.len);
-	COUNT(&port_b, rx_gso, k->h.gso_size != 0);
-	COUNT(&port_b, rx_inline, !k->h.nr_extents);
-	return true;
 }
 
 /* ---- What a packet says of itself --------------------------------------- */
@@ -464,7 +372,7 @@ static void good(void)
 	/* 36 extents, as many as there may be, to B. */
 	expect(issue(virt_to_gfn(buffer), 0, HICAMP_RUN_RW, &ref), 0,
 	       "buffer_is_issued");
-	post(ref, 0, PAGE_SIZE, 0xf111);
+	post(&port_b, ref, 0, PAGE_SIZE, 0xf111);
 	make_ext(&k, 100);
 	for (i = 1; i < HICAMP_EXTENTS_MAX; i++) {
 		k.ext[i] = k.ext[0];
@@ -476,7 +384,7 @@ static void good(void)
 	expect(send(&k), 0, "packet_of_36_extents");
 	expect_true(taken() && completed(&k, HICAMP_COMP_OK),
 		    "packet_of_36_extents_is_completed");
-	expect_true(receive(&got) && got.h.len == k.h.len &&
+	expect_true(receive(&port_b, &got) && got.h.len == k.h.len &&
 		    got.h.inline_len == 60 && got.h.nr_extents == 1 &&
 		    got.ext[0].name == 0xf111 && got.ext[0].len == 3600 &&
 		    got.ext[0].type == HICAMP_EXT_FILL &&
@@ -499,17 +407,17 @@ static void bad_fills(void)
 	       issue(virt_to_gfn(buffer), 0, 0, &readonly) ?:
 	       issue(virt_to_gfn(buffer), 0, HICAMP_RUN_RW, &ref), 0,
 	       "buffers_are_issued");
-	post(stale, 0, PAGE_SIZE, 1);
-	post(readonly, 0, PAGE_SIZE, 2);
-	post(ref, 0, HICAMP_FILL_MIN - 1, 3);
-	post(ref, 0, 0, 4);
-	post(ref, 1, PAGE_SIZE, 5);
-	post(ref, PAGE_SIZE, HICAMP_FILL_MIN, 6);
-	post(ref, ~0u, HICAMP_FILL_MIN, 7);
-	post(ref, HICAMP_FILL_MIN, ~0u - HICAMP_FILL_MIN + 1, 8);
-	post(0, 0, PAGE_SIZE, 9);
-	post(~0u, 0, PAGE_SIZE, 10);
-	post(ref, 0, HICAMP_FILL_MIN, 11);
+	post(&port_b, stale, 0, PAGE_SIZE, 1);
+	post(&port_b, readonly, 0, PAGE_SIZE, 2);
+	post(&port_b, ref, 0, HICAMP_FILL_MIN - 1, 3);
+	post(&port_b, ref, 0, 0, 4);
+	post(&port_b, ref, 1, PAGE_SIZE, 5);
+	post(&port_b, ref, PAGE_SIZE, HICAMP_FILL_MIN, 6);
+	post(&port_b, ref, ~0u, HICAMP_FILL_MIN, 7);
+	post(&port_b, ref, HICAMP_FILL_MIN, ~0u - HICAMP_FILL_MIN + 1, 8);
+	post(&port_b, 0, 0, PAGE_SIZE, 9);
+	post(&port_b, ~0u, 0, PAGE_SIZE, 10);
+	post(&port_b, ref, 0, HICAMP_FILL_MIN, 11);
 	COUNT(&port_b, bad_fill, 10);
 	memset(buffer, 0xee, PAGE_SIZE);
 	make_ext(&k, HICAMP_FILL_MIN);
@@ -517,7 +425,7 @@ static void bad_fills(void)
 	expect(send(&k), 0, "packet_to_bad_buffers");
 	expect_true(taken() && completed(&k, HICAMP_COMP_OK),
 		    "packet_to_bad_buffers_is_completed");
-	expect_true(receive(&got) && got.h.nr_extents == 1 &&
+	expect_true(receive(&port_b, &got) && got.h.nr_extents == 1 &&
 		    got.ext[0].name == 11 &&
 		    got.ext[0].len == HICAMP_FILL_MIN,
 		    "packet_goes_to_the_one_good_buffer");
@@ -544,10 +452,10 @@ static void late(u32 buf, u8 want, const char *name)
 
 	memset(payload, 0xaa, PAGE_SIZE);
 	memset(buffer, 0xee, PAGE_SIZE);
-	post(buf, 0, PAGE_SIZE, 1);
+	post(&port_b, buf, 0, PAGE_SIZE, 1);
 	expect(doorbell(&port_b, HICAMP_DOORBELL_RX), 0,
 	       "buffer_for_%s_packet", name);
-	expect_true(receive(&got) && got.h.nr_extents == 1 &&
+	expect_true(receive(&port_b, &got) && got.h.nr_extents == 1 &&
 		    got.ext[0].len == 1000 &&
 		    !memchr_inv(buffer, want, 1000),
 		    "%s_packet_is_as_it_was_sent", name);
@@ -653,7 +561,7 @@ static void no_reader(void)
 			sent++;
 	}
 	expect(sent, 600, "sender_is_not_held_by_a_full_receiver");
-	while (receive(&rx)) {
+	while (receive(&port_b, &rx)) {
 		got++;
 		if (!(got % 8))
 			doorbell(&port_b, HICAMP_DOORBELL_RX);
@@ -722,7 +630,7 @@ static void after(void)
 	make(&k, 60);
 	count_tx(&k);
 	expect(send(&k), 0, "packet_after_all");
-	expect_true(receive(&got) && !memcmp(got.bytes, k.bytes, 60),
+	expect_true(receive(&port_b, &got) && !memcmp(got.bytes, k.bytes, 60),
 		    "packet_after_all_is_delivered");
 }
 

@@ -6,17 +6,23 @@
 #
 # Xen says so when a page table is to be used for something else, and is right:
 # allow: mm\.c:\d+:d\d+v\d+ (Bad type|Error -22 while pinning|Could not get page)
-# allow: mm\.c:\d+:d\d+v\d+ Error getting mfn
+# allow: mm\.c:\d+:d\d+v\d+ (Error getting mfn|Bad steal mfn)
 NET=hicamp
+REWRITES=${REWRITES:-100000}
 export NET
 . /payload/bin/hicamp.sh
 
-# hostile NAME GROUPS: run groups of the hostile module in guest h.
+# hostile NAME GROUPS [PARAMETER...]: run groups of the hostile module in guest
+# h. Sets LOG.
 hostile() {
     LOG=$OUT/log/hostile-$1.txt
-    guest run -t 200 h "dmesg -c > /dev/null
-        modprobe hicamp_hostile groups=$2; rmmod hicamp_hostile
+    _options="groups=$2"
+    _name=$1
+    shift 2
+    guest run -t 300 h "dmesg -c > /dev/null
+        modprobe hicamp_hostile $_options $*; rmmod hicamp_hostile
         dmesg" > "$LOG" 2>&1
+    set -- "$_name"
     sed -n 's/.*hostile: FAIL /FAIL /p' "$LOG" > /tmp/verdicts
     while read -r _ _name _why; do
         fail "$1_${_name%:}" "$_why"
@@ -34,12 +40,43 @@ ports() {
         hicampctl port create $H.77 --mac 02:00:00:00:00:77 --antispoof $* &&
         hicampctl port create $H.78 --mac 02:00:00:00:00:78 &&
         hicampctl flow add in_port=$H.77,eth_dst=02:00:00:00:00:78 \
-            output=$H.78"
+            output=$H.78 &&
+        hicampctl flow add in_port=$H.77,eth_dst=02:00:00:00:00:77 \
+            output=$H.77 &&
+        hicampctl flow add in_port=$H.77,eth_dst=00:16:3e:00:00:02 \
+            output=$B.0"
+}
+
+# lent NAME HOW THEN [PARAMETER...]: h lends to b, who is paused, and does THEN.
+lent() {
+    _what=$1 _how=$2 _then=$3
+    shift 3
+    check "receiver_of_${_what}_listens" guest run b "
+        killall socat; rm -f /tmp/got; echo 8388608 > /proc/sys/net/core/rmem_max
+        socat -u -b 2048 UDP-RECV:7001,rcvbuf=4000000 OPEN:/tmp/got,creat \
+            > /dev/null 2>&1 &"
+    check "receiver_of_${_what}_is_paused" xl pause b
+    hostile "$_what" lend "how=$_how" "then=$_then" peermac=0,22,62,0,0,2 "$@"
+}
+
+# reads_old NAME PACKETS: b goes on, and reads what was sent, in at least so many
+# packets, and nothing that was written since.
+reads_old() {
+    check "receiver_of_$1_goes_on" xl unpause b
+    check "receiver_of_$1_reads_old_bytes" guest run b "
+        for i in 1 2 3 4 5 6 7 8 9 10; do
+            [ \$(stat -c %s /tmp/got) -ge $(($2 * 1024)) ] && break
+            sleep 0.5
+        done
+        sleep 0.5; stat -c %s /tmp/got
+        [ \$(stat -c %s /tmp/got) -ge $(($2 * 1024)) ] &&
+            [ \$(tr -d '\\245' < /tmp/got | wc -c) = 0 ]"
+    result "read_after_$1" "$(guest run b stat -c %s /tmp/got)"
 }
 
 guests_up a b
+B=$(xl domid b)
 check pair_talks guest run a ping -q -c 3 -W 5 10.0.0.2
-use > /tmp/use.before
 check guest_h_becomes_ready guest create --net none --vcpus 2 h
 H=$(xl domid h)
 
@@ -64,7 +101,57 @@ hostile bounded tx
 check payload_was_copied_for_its_receiver test \
     $(port_values "$H.77" copied_pair) -gt 0
 check param_is_set_back hicampctl param set borrow-pair 64
+
+say "headers rewritten by a second vCPU"
+ports
+hostile rewriting rewrite "count=$REWRITES"
+sed -n 's/.*hostile: rewrote /## rewrote /p' "$LOG"
+
+say "written over at once"
+lent sealed sealed write count=200
+reads_old sealed 200
+lent segment segment write count=200
+reads_old segment 200
+ports --copy
+lent copied frame write count=200
+reads_old copied 200
+
+say "every page revoked, the receiver paused and its queue full"
+ports
+# Fewer than the lender has completions for, so that it need not wait.
+check pair_is_small hicampctl param set borrow-pair 32
+check age_is_a_second hicampctl param set borrow-age 1000000
+lent revoked ref revoke count=900
+check queue_was_full test $(port_values "$B.0" queued) -eq 256
+result revoke_us "$(sed -n 's/.*revoke took \([0-9]*\) us.*/\1/p' "$LOG")"
+reads_old revoked 256
+
+say "every page revoked, and no line for the copies"
+check receiver_has_little_quota hicampctl domain set "$B" --quota 300
+ports
+lent torn ref revoke count=900
+check some_packets_are_torn grep -q 'hostile: lent .* torn [1-9]' "$LOG"
+check receiver_of_torn_goes_on xl unpause b
+dropped() { test "$(port_values "$B.0" drop_torn)" -gt 0; }
+check torn_packets_are_counted wait_for 10 dropped
+check receiver_has_its_quota_back hicampctl domain set "$B" --quota 32768
+reads_old torn 1
+
+say "a lender dies"
+check receiver_of_legacy_listens guest run b "killall socat; rm -f /tmp/got
+    socat -u -b 2048 UDP-RECV:7001,rcvbuf=4000000 OPEN:/tmp/got,creat \
+        > /dev/null 2>&1 &"
+check receiver_of_legacy_is_paused xl pause b
+ports
+guest start -t 300 h "modprobe hicamp_hostile groups=lend how=ref then=wait \
+    seconds=200 count=900 peermac=0,22,62,0,0,2" > /dev/null
+lends() { test "$(port_values "$H.77" borrowed)" -gt 0; }
+check lender_lends wait_for 60 lends
 check hostile_guest_is_destroyed guest destroy h
+no_zombies no_zombie_beside_a_lender
+reads_old legacy 1
+check pair_is_as_before hicampctl param set borrow-pair 64
+check age_is_a_millisecond hicampctl param set borrow-age 1000
 
 say "a sender beside a paused receiver"
 check receiver_is_paused xl pause b
