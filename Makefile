@@ -16,7 +16,7 @@ help:
 	@echo "make image      make the dom0 image and the guests' initramfs (2 min)"
 	@echo "make demo       all of that, then stock against hicamp in a table"
 	@echo "make shell      boot a host with two guests and get dom0's console"
-	@echo "make test       unit and boot-test (28 min from a fresh clone)"
+	@echo "make test       unit, boot-test and gate (30 min, fresh clone)"
 	@echo "make unit       tests that need no host: hypervisor's rooms in user"
 	@echo "                space, hicampctl, dedup, hotplug script, series"
 	@echo "make boot-test  boot scenarios under QEMU"
