@@ -286,10 +286,18 @@ class Comparison(unittest.TestCase):
         self.assertIn('better', done.stdout)
 
     def test_a_missing_point_fails_when_all_are_wanted(self):
-        old, new = gate_results(), gate_results()
+        new = gate_results()
         del new['points'][0]
-        rows = results.compare(old, new, 0.03)
-        self.assertEqual(len(rows), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / name for name in ('a.json', 'b.json')]
+            for path, found in zip(paths, (gate_results(), new)):
+                results.save(path, found)
+            for options, code in (([], 0), (['--all-points'], 1)):
+                done = subprocess.run(
+                    [EVAL / 'compare', *options, *paths], timeout=30,
+                    stdout=subprocess.PIPE, text=True)
+                self.assertEqual(done.returncode, code)
+                self.assertIn('missing  gate/hicamp/stream', done.stdout)
 
     def test_clocks_are_not_compared_with_each_other(self):
         with tempfile.TemporaryDirectory() as folder:
