@@ -280,6 +280,11 @@ void group_lend(void)
 	}
 	expect(attach(&port_a), 0, "lender_attaches");
 	lend(count);
+	reap();
+	/* Else there is nothing that what follows could change. */
+	if (!by("frame"))
+		expect_true(status[0] + status[1] + status[2] < count,
+			    "some_packets_borrow_still_by_%s", how);
 	if (!strcmp(then, "revoke"))
 		take_back();
 	else if (!strcmp(then, "write"))

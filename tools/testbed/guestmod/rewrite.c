@@ -84,9 +84,14 @@ void group_rewrite(void)
 	expect(attach(&port_a) ?: attach(&port_b), 0, "rewrite_begins");
 	expect(issue(virt_to_gfn(buffer), 0, HICAMP_RUN_RW, &ref), 0,
 	       "rewrite_has_a_buffer");
-	task = kthread_run(rewriter, NULL, "rewriter");
+	task = kthread_create(rewriter, NULL, "rewriter");
 	if (IS_ERR(task))
 		return;
+	expect_true(num_online_cpus() > 1 &&
+		    !set_cpus_allowed_ptr(current, cpumask_of(0)),
+		    "rewriter_has_a_vcpu_of_its_own");
+	kthread_bind(task, num_online_cpus() > 1);
+	wake_up_process(task);
 
 	for (rc = 0; sent < count && !rc; sent += BURST) {
 		for (i = 0; i < BURST; i++) {
@@ -109,6 +114,7 @@ void group_rewrite(void)
 		cond_resched();
 	}
 	kthread_stop(task);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
 	collect(&port_a, 0);
 	collect(&port_b, 1);
 
