@@ -5,6 +5,7 @@
  * Fake guests for tests of the whole hypervisor side: see guests.h.
  */
 
+#include "check.h"
 #include "guests.h"
 
 #define POOL_PAGES      34      /* two runs of 64 KB, and a bit */
@@ -57,10 +58,41 @@ void guests_begin(void)
     dom0->is_control = true;
 }
 
+/* Walk the store: all that is in it belongs to a segment or a packet. */
+static void guests_check(void)
+{
+    struct check *c = check_begin();
+    const struct domain *d;
+    const struct port *port;
+    uint64_t cursor = 0, held;
+
+    CHECK(c);
+    for_each_domain ( d )
+        if ( d->hicamp )
+            check_segments(c, d->hicamp);
+
+    rcu_read_lock(&hicamp_rcu);
+    while ( (port = port_next(&cursor)) != NULL )
+    {
+        const struct queue *q;
+        unsigned int i;
+
+        for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
+            check_queue(c, q);
+    }
+    rcu_read_unlock(&hicamp_rcu);
+
+    check_walk(c, true);
+    CHECK_EQ(check_end(c, &held), 0);
+    CHECK_EQ(held, 0);
+}
+
 void guests_end(void)
 {
     struct hicamp_info info;
     unsigned int i;
+
+    guests_check();
 
     for ( i = 0; i < GUESTS; i++ )
         if ( guests[i].d )

@@ -469,6 +469,29 @@ TEST(a_quota_is_the_most_that_a_domain_can_use)
     store_end();
 }
 
+TEST(without_room_for_data_there_is_room_for_snapshots)
+{
+    struct arena *a;
+    uint32_t id, other;
+    unsigned int n = 0, map;
+
+    dom_create(0);
+    a = hd_of(0)->arena;
+    a->quota = 1000;
+    CHECK_EQ(seg_create(0, MB(1), 0, &id), 0);
+    fill(buf, LINE_BYTES, 1);
+    while ( !seg_write(0, id, n * LINE_BYTES, LINE_BYTES, buf) )
+        n++;
+    CHECK(arena_used(a) > 1000 * 3 / 4 - 4);
+
+    /* The map grows for them, twice. */
+    map = segment_map_lines(hd_of(0));
+    while ( segment_map_lines(hd_of(0)) < map + 2 * PAGE_LINES )
+        CHECK_EQ(seg_snapshot(0, id, 0, &other), 0);
+    CHECK_EQ(seg_write(0, id, 0, LINE_BYTES, buf), -ENOBUFS);
+    store_end();
+}
+
 TEST(a_domain_may_have_so_many_segments_and_no_more)
 {
     static uint32_t ids[HICAMP_SEGMENTS_MAX];

@@ -9,9 +9,9 @@
  * than were found.
  */
 
+#include "borrow.h"
 #include "check.h"
 #include "intern.h"
-#include "segment.h"
 
 /* Errors that are printed. */
 #define PRINT_MAX       16
@@ -19,6 +19,7 @@
 struct check {
     unsigned int lines;         /* PLIDs are below */
     unsigned int errors;
+    bool packets;               /* their lines are counted too */
     uint64_t used;              /* lines in use, a page counts as eight */
     uint64_t held;
     uint32_t *refs;             /* [lines], found */
@@ -91,6 +92,52 @@ void check_segments(struct check *c, const struct hicamp_domain *hd)
     c->charged[hd->arena->id] += segment_map_lines(hd);
 }
 
+/* What a packet's own lines refer to, and what it borrows. */
+static void check_packet(struct check *c, plid_t plid)
+{
+    const struct line_meta *m = line_meta(plid);
+    struct packet *pkt = line_data(plid);
+    unsigned int i, nr;
+
+    check_root(c, m->link);
+
+    if ( m->state == PAYLOAD_COPIED )
+    {
+        const plid_t *lines = line_data(m->link);
+
+        nr = DIV_ROUND_UP(packet_payload(pkt), LINE_BYTES);
+        for ( i = 0; i < nr; i++ )
+            check_root(c, lines[i]);
+    }
+    else if ( packet_borrows(m) )
+    {
+        check_root(c, plid); /* the table of borrowers has one */
+        for ( i = 0; i < pkt->hdr.nr_extents; i++ )
+        {
+            const struct hicamp_extent *e = packet_extent(plid, pkt, i);
+
+            if ( e->type == HICAMP_EXT_SEGMENT )
+                check_root(c, e->offset);
+        }
+    }
+}
+
+void check_queue(struct check *c, const struct queue *q)
+{
+    uint32_t i;
+
+    c->packets = true;
+    for ( i = q->wait_head; i != q->wait_tail; i++ )
+    {
+        plid_t plid = q->wait[i % WAIT_SLOTS].plid;
+
+        /* It may wait for several. */
+        if ( plid < c->lines && !c->refs[plid] )
+            check_packet(c, plid);
+        check_root(c, plid);
+    }
+}
+
 /* Count the references that lines hold. */
 static void walk_lines(struct check *c)
 {
@@ -128,8 +175,7 @@ static void check_line(struct check *c, plid_t plid)
     const struct line_meta *m = line_meta(plid);
     int refs = atomic_read(&m->refs);
 
-    /* Packets' own lines are not for us to count. */
-    if ( !m->shift )
+    if ( !m->shift && !c->packets )
         return;
 
     /* On a list of dead lines, or in grace. */

@@ -8,7 +8,7 @@
 #ifndef HICAMP_CHECK_H
 #define HICAMP_CHECK_H
 
-#include "space.h"
+#include "port.h"
 
 struct check;
 
@@ -22,15 +22,18 @@ void check_root(struct check *c, plid_t plid);
 void check_segments(struct check *c, const struct hicamp_domain *hd);
 
 /*
- * Walk the store, print what is wrong.  exact: a reference to a segment's line
- * that was not named is wrong too.
+ * All packets that wait for q.  From the first queue on, lines of packets are
+ * counted too, so all queues must be named.
+ */
+void check_queue(struct check *c, const struct queue *q);
+
+/*
+ * Walk the store, print what is wrong.  exact: a reference that was not named
+ * is wrong too.
  */
 void check_walk(struct check *c, bool exact);
 
-/*
- * Errors found; *held is how many references to segments' lines were not
- * named.  Frees c.
- */
+/* Errors found; *held is how many references were not named.  Frees c. */
 unsigned int check_end(struct check *c, uint64_t *held);
 
 #endif /* HICAMP_CHECK_H */

@@ -61,8 +61,8 @@ struct arena {
 
 /*
  * What a line is wanted for.  When an arena, or the store, runs short, what
- * comes first here is still served: what is being received, then the sender's
- * control, then data meant to be kept.  See line_alloc().
+ * comes first here is still served: what is being received, then the map of
+ * a domain's segments, then data meant to be kept.  See line_alloc().
  */
 enum line_class {
     LINE_RX,                /* all of the quota, all of the store */

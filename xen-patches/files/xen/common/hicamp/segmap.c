@@ -57,7 +57,8 @@ int segmap_grow(struct hicamp_domain *hd)
 
     if ( !read_atomic(&hd->segment_chunks) )
         lines += CHUNKS * sizeof(*chunks) / LINE_BYTES;
-    if ( !arena_charge(a, LINE_BULK, lines) )
+    /* What has no room for data left can still take a snapshot. */
+    if ( !arena_charge(a, LINE_CONTROL, lines) )
         return -ENOBUFS;
 
     entries = xzalloc_array(struct segment, CHUNK_SEGMENTS);

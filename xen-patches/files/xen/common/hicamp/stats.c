@@ -239,11 +239,25 @@ static int cf_check walk_store(void *arg)
 {
     struct check *c = arg;
     const struct domain *d;
+    const struct port *port;
+    uint64_t cursor = 0;
 
     for_each_domain ( d )
         if ( d->hicamp )
             check_segments(c, d->hicamp);
-    /* Packets under way hold segments too: these references are counted. */
+
+    rcu_read_lock(&hicamp_rcu);
+    while ( (port = port_next(&cursor)) != NULL )
+    {
+        const struct queue *q;
+        unsigned int i;
+
+        for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
+            check_queue(c, q);
+    }
+    rcu_read_unlock(&hicamp_rcu);
+
+    /* An operation that was preempted holds what nobody can name. */
     check_walk(c, false);
 
     return 0;
@@ -266,7 +280,7 @@ static void cf_check check_store(void *unused)
         printk("hicamp: store not checked (%d)\n", rc);
     else
         printk("hicamp: store checked: %u errors, %"PRIu64
-               " references of packets\n", errors, held);
+               " references unknown\n", errors, held);
 }
 static DECLARE_TASKLET(check_tasklet, check_store, NULL);
 
