@@ -13,6 +13,7 @@
 
 #define ROUNDS          201
 #define REPEAT          256
+#define AHEAD           4       /* lines */
 
 static uint64_t samples[ROUNDS];
 
@@ -185,6 +186,37 @@ static void line_fill(plid_t plid, unsigned int n)
     line_meta(plid)->shift = TREE_LEAF_SHIFT;
 }
 
+/*
+ * What memory alone takes of a hit: the bytes of lines anywhere among them are
+ * read, fetched AHEAD, and nothing else is done.
+ */
+static void bench_read(const char *among, const plid_t *all,
+                       unsigned int lines)
+{
+    static const uint64_t *at[REPEAT + AHEAD];
+    unsigned int i, j, r;
+    uint64_t sum = 0;
+    char what[64];
+
+    for ( r = 0; r < ROUNDS; r++ )
+    {
+        for ( i = 0; i < ARRAY_SIZE(at); i++ )
+            at[i] = line_data(all[test_random() % lines]);
+        samples[r] = __rdtsc();
+        for ( i = 0; i < REPEAT; i++ )
+        {
+            for ( j = 0; j < LINE_BYTES / 8; j += 8 )
+                prefetch(at[i + AHEAD] + j);
+            for ( j = 0; j < LINE_BYTES / 8; j++ )
+                sum += at[i][j];
+        }
+        samples[r] = __rdtsc() - samples[r];
+    }
+    snprintf(what, sizeof(what), "read 512 B anywhere among %s lines%s", among,
+             sum ? "" : "!");
+    report(what, ROUNDS, REPEAT);
+}
+
 static void bench_intern(const char *among, unsigned int lines)
 {
     struct arena *a = arena_get(0);
@@ -233,6 +265,7 @@ static void bench_intern(const char *among, unsigned int lines)
     report(what, ROUNDS, REPEAT);
     printf("%7.1f%%           of them were found\n",
            100.0 * found / (ROUNDS * REPEAT));
+    bench_read(among, all, lines);
 
     for ( n = 0; n < lines; n++ )
         intern_put(all[n]);

@@ -14,6 +14,9 @@
  *   segtest hold BYTES FIFO          keep a mapped segment until FIFO is
  *                                    written to, then say what became of it
  *   segtest many NR                  many segments at a time
+ *   segtest exhaust FIFO             write a segment until there is no room, go
+ *                                    on trying until FIFO is written to, then
+ *                                    say "refused NR" (of tries)
  *
  * "ok - PROMISE" and "not ok - PROMISE # WHY" lines; the exit code is 1 when
  * there was a "not ok", 2 when the test could not run.
@@ -609,6 +612,31 @@ static int cmd_many(unsigned int nr)
     return failures ? 1 : 0;
 }
 
+static int cmd_exhaust(const char *fifo)
+{
+    static uint8_t data[16 * PAGE];
+    struct pollfd end = { .events = POLLIN };
+    unsigned long refused = 0;
+    bool room = true;
+    int fd = device();
+
+    end.fd = open(fifo, O_RDWR);
+    if ( end.fd < 0 || create(fd, 0, 0) )
+        die("exhaust");
+
+    fill(data, sizeof(data), 1);
+    while ( !poll(&end, 1, 0) )
+        if ( write(fd, data, room ? sizeof(data) : PAGE) < 0 )
+        {
+            if ( errno != ENOBUFS )
+                die("write");
+            room = false;
+            refused++;
+        }
+    printf("refused %lu\n", refused);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *cmd = argc > 1 ? argv[1] : "";
@@ -627,6 +655,9 @@ int main(int argc, char **argv)
         return cmd_hold(strtoull(argv[2], NULL, 0), argv[3]);
     if ( !strcmp(cmd, "many") && argc == 3 )
         return cmd_many(atoi(argv[2]));
-    fprintf(stderr, "usage: segtest sink|send|local|queued|hold|many ...\n");
+    if ( !strcmp(cmd, "exhaust") && argc == 3 )
+        return cmd_exhaust(argv[2]);
+    fprintf(stderr, "usage: segtest sink|send|local|queued|hold|many|exhaust"
+                    " ...\n");
     return 2;
 }
