@@ -9,7 +9,8 @@
  * zero; no caller sees one.  Nothing here sleeps except hicamp_hv_port_create,
  * and nothing here has state.
  *
- * Who may call: xenbus.c for the life of ports, rep.c for MTU and counters.
+ * Who may call: xenbus.c for the life of ports, rep.c for MTU and counters, tc.c
+ * for flows.
  */
 #define pr_fmt(fmt) "hicamp-netback: " fmt
 
@@ -170,4 +171,31 @@ int hicamp_hv_port_destroy(u16 domid, u32 devid)
 int hicamp_hv_port_set_mtu(u16 domid, u32 devid, u32 mtu)
 {
 	return port_set(domid, devid, NULL, mtu, HICAMP_PORT_SET_MTU);
+}
+
+int hicamp_hv_flow_update(struct hicamp_flow *flow)
+{
+	struct hicamp_flow_batch batch = {
+		.flows = (unsigned long)flow,
+		.nr = 1,
+	};
+
+	return hicamp_op(HICAMP_OP_flow_update, &batch);
+}
+
+int hicamp_hv_flow_stats(u64 *cursor, struct hicamp_flow_stats *stats,
+			 u32 room)
+{
+	struct hicamp_query query = {
+		.cursor = *cursor,
+		.entries = (unsigned long)stats,
+		.nr = room,
+	};
+	int err = hicamp_op(HICAMP_OP_flow_stats, &query);
+
+	if (err)
+		return err;
+
+	*cursor = query.cursor;
+	return min(query.nr, room);
 }

@@ -30,4 +30,11 @@ int hicamp_hv_port_set_mtu(u16 domid, u32 devid, u32 mtu);
 int hicamp_hv_port_query(u64 *cursor, struct hicamp_port_info *infos,
 			 u32 room);
 
+/* One entry of a flow update; see HICAMP_OP_flow_update. */
+int hicamp_hv_flow_update(struct hicamp_flow *flow);
+
+/* As hicamp_hv_port_query(), of flows' counters. */
+int hicamp_hv_flow_stats(u64 *cursor, struct hicamp_flow_stats *stats,
+			 u32 room);
+
 #endif

@@ -7,9 +7,12 @@
  * guest's cable: what the guest sends is received here (rx), so rx counts the
  * port's tx and the other way round.
  *
+ * Packets: what no flow serves comes up the fabric and is received here, what
+ * is sent here is injected into the port.
+ *
  * Invariant: a representor is in the index (reps) from before it is registered
- * until after it is unregistered, and whoever holds sweep_lock may use what it
- * finds there.
+ * until it is about to be unregistered; whoever holds sweep_lock, or is in an
+ * RCU section, may use what it finds there.
  *
  * Counters: the hypervisor gives them for all ports in one go, so that is how
  * they are fetched.  A reader that finds the cache older than SWEEP_INTERVAL
@@ -32,8 +35,10 @@
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
 
+#include "hicamp_fabric.h"
 #include "hv.h"
 #include "rep.h"
+#include "tc.h"
 
 #define SWEEP_INTERVAL	(HZ / 4)
 #define SWEEP_BATCH	16
@@ -59,14 +64,17 @@ static const char rep_stat_names[REP_NR_STATS][ETH_GSTRING_LEN] = {
 };
 
 struct hicamp_rep {
+	struct net_device *dev;
 	u32 port;
 	u32 devid;
 	u16 domid;
+	struct hicamp_tc_port tc;
 	spinlock_t lock;		/* stats */
 	u64 stats[REP_NR_STATS];
 };
 
 static DEFINE_XARRAY(reps);		/* struct hicamp_rep, by port id */
+static struct net_device *fabric;	/* or NULL; while there are any */
 
 static DEFINE_SPINLOCK(sweep_lock);
 static struct hicamp_port_info *sweep_infos;	/* sweep_lock; SWEEP_BATCH */
@@ -189,15 +197,28 @@ static const struct ethtool_ops rep_ethtool_ops = {
 
 /* ---- The netdev -------------------------------------------------------- */
 
-/*
- * A frame sent through a representor is to be injected into its port.  The
- * fabric carries it there once the hypervisor offers HICAMP_FEAT_FABRIC; until
- * then there is no way, and it is dropped and counted.
- */
+/* Where a packet of this port is received; see struct hicamp_fabric_ops. */
+static struct net_device *rep_of(u32 port)
+{
+	struct hicamp_rep *rep = xa_load(&reps, port);
+
+	return rep ? rep->dev : NULL;
+}
+
+static const struct hicamp_fabric_ops rep_fabric_ops = {
+	.rep = rep_of,
+};
+
 static netdev_tx_t rep_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
+	struct hicamp_rep *rep = netdev_priv(dev);
+
+	if (unlikely(!fabric))
+		dev_kfree_skb_any(skb);
+	else if (likely(hicamp_fabric_xmit(fabric, skb, rep->port)))
+		return NETDEV_TX_OK;
+
 	dev_core_stats_tx_dropped_inc(dev);
-	dev_kfree_skb_any(skb);
 	return NETDEV_TX_OK;
 }
 
@@ -214,13 +235,30 @@ static int rep_change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
+static int rep_setup_tc(struct net_device *dev, enum tc_setup_type type,
+			void *data)
+{
+	struct hicamp_rep *rep = netdev_priv(dev);
+
+	return hicamp_tc_setup(&rep->tc, type, data);
+}
+
 static const struct net_device_ops rep_netdev_ops = {
 	.ndo_start_xmit = rep_start_xmit,
+	.ndo_features_check = hicamp_fabric_check,
 	.ndo_get_stats64 = rep_get_stats64,
 	.ndo_change_mtu = rep_change_mtu,
+	.ndo_setup_tc = rep_setup_tc,
 	.ndo_set_mac_address = eth_mac_addr,
 	.ndo_validate_addr = eth_validate_addr,
 };
+
+u32 hicamp_rep_port(const struct net_device *dev)
+{
+	const struct hicamp_rep *rep = netdev_priv(dev);
+
+	return dev->netdev_ops == &rep_netdev_ops ? rep->port : 0;
+}
 
 struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
 				     u32 devid, u32 port, u32 mtu)
@@ -240,15 +278,22 @@ struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
 		return ERR_PTR(-ENOMEM);
 
 	rep = netdev_priv(dev);
+	rep->dev = dev;
 	rep->port = port;
 	rep->devid = devid;
 	rep->domid = domid;
+	rep->tc.dev = dev;
+	rep->tc.port = port;
 	spin_lock_init(&rep->lock);
 
 	SET_NETDEV_DEV(dev, parent);
 	dev->netdev_ops = &rep_netdev_ops;
 	dev->ethtool_ops = &rep_ethtool_ops;
 	dev->priv_flags |= IFF_NO_QUEUE;
+	dev->hw_features = HICAMP_FABRIC_FEATURES | NETIF_F_HW_TC;
+	dev->features = dev->hw_features | NETIF_F_LLTX;
+	dev->vlan_features = HICAMP_FABRIC_FEATURES;
+	netif_set_tso_max_size(dev, HICAMP_LEN_MAX);
 	dev->min_mtu = HICAMP_MTU_MIN;
 	dev->max_mtu = HICAMP_MTU_MAX;
 	if (mtu)
@@ -279,26 +324,43 @@ void hicamp_rep_destroy(struct net_device *dev)
 {
 	struct hicamp_rep *rep = netdev_priv(dev);
 
-	unregister_netdev(dev);
-
 	spin_lock(&sweep_lock);
 	xa_erase(&reps, rep->port);
 	spin_unlock(&sweep_lock);
 
+	unregister_netdev(dev);	/* waits for who has found it */
 	free_netdev(dev);
 }
 
 int hicamp_rep_init(void)
 {
+	int err;
+
 	sweep_infos = kcalloc(SWEEP_BATCH, sizeof(*sweep_infos), GFP_KERNEL);
 	if (!sweep_infos)
 		return -ENOMEM;
-
+	err = hicamp_tc_init();
+	if (err) {
+		kfree(sweep_infos);
+		return err;
+	}
 	sweep_next = jiffies;
+
+	/* Without it, what flows serve is served all the same. */
+	fabric = hicamp_fabric_create(&rep_fabric_ops);
+	if (IS_ERR(fabric)) {
+		err = PTR_ERR(fabric);
+		fabric = NULL;
+		pr_warn("no packets but those that flows serve, as the fabric cannot be had: %d%s\n",
+			err, err == -EBUSY ? " (another domain has it)" : "");
+	}
 	return 0;
 }
 
 void hicamp_rep_exit(void)
 {
+	if (fabric)
+		hicamp_fabric_destroy(fabric);
+	hicamp_tc_exit();
 	kfree(sweep_infos);
 }

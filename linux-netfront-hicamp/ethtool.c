@@ -64,6 +64,7 @@ static const struct hnf_stat hnf_stats[] = {
 	HNF_RX(drop_malformed),
 	HNF_RX(drop_frags),
 	HNF_RX(drop_nomem),
+	HNF_RX(drop_rep),
 	HNF_RX(csum_fixup),
 	HNF_RX(issued),
 	HNF_RX(reused),
@@ -124,8 +125,9 @@ static void hnf_get_drvinfo(struct net_device *dev,
 	strscpy(info->driver, HNF_NAME, sizeof(info->driver));
 	strscpy(info->version, init_utsname()->release,
 		sizeof(info->version));
-	strscpy(info->bus_info, dev_name(&np->xbdev->dev),
-		sizeof(info->bus_info));
+	if (np->xbdev)
+		strscpy(info->bus_info, dev_name(&np->xbdev->dev),
+			sizeof(info->bus_info));
 }
 
 /*

@@ -79,6 +79,7 @@ struct hnf_rx_stats {
 	u64 drop_malformed;	/* inconsistent metadata */
 	u64 drop_frags;		/* more fragments than an skb takes */
 	u64 drop_nomem;
+	u64 drop_rep;		/* fabric: nobody serves the representor */
 	u64 csum_fixup;		/* GSO without partial checksum */
 	u64 issued;		/* runs issued */
 	u64 reused;		/* runs that the stack gave back */
@@ -182,7 +183,21 @@ struct hnf_rx {
 	u32 fill_prod;
 };
 
+struct hicamp_fabric_ops;
 struct hnf_port;
+
+/* Ours while we have the skb. */
+struct hnf_tx_cb {
+	u32 port;	/* fabric: where to */
+	bool hold;
+	bool shared;	/* by reference: hnf_unshare() */
+};
+
+static inline struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct hnf_tx_cb) > sizeof(skb->cb));
+	return (struct hnf_tx_cb *)skb->cb;
+}
 
 /**
  * struct hnf_queue - one queue of a port
@@ -239,9 +254,10 @@ struct hnf_sizes {
 	u32 comp;
 };
 
-/* One vif: netdev_priv() of its netdev. */
+/* One vif, or the fabric: netdev_priv() of its netdev. */
 struct hnf_port {
 	struct net_device *netdev;
+	const struct hicamp_fabric_ops *fabric; /* NULL: a vif */
 	struct xenbus_device *xbdev;
 	struct xenbus_watch backend_watch;
 	struct shrinker shrinker;
@@ -258,10 +274,16 @@ struct hnf_port {
 
 /* port.c */
 extern const struct net_device_ops hnf_netdev_ops;
-void hnf_port_setup(struct hnf_port *np);
+void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v);
+int hnf_port_init(struct hnf_port *np);
+void hnf_port_exit(struct hnf_port *np);
 int hnf_port_attach(struct hnf_port *np);
 void hnf_port_detach(struct hnf_port *np, bool forget);
 bool hnf_port_alive(struct hnf_port *np);
+int hnf_open(struct net_device *dev);
+int hnf_stop(struct net_device *dev);
+void hnf_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *tot);
+void hnf_tx_timeout(struct net_device *dev, unsigned int txqueue);
 void hnf_queue_broken(struct hnf_queue *q, const char *why);
 
 /* xmit.c */
@@ -299,6 +321,9 @@ int hnf_share_init(struct hnf_queue *q, unsigned int rx_pages);
 void hnf_share_forget(struct hnf_queue *q);
 void hnf_share_drain(struct hnf_queue *q, bool forget);
 unsigned long hnf_share_shrink(struct hnf_queue *q, unsigned long nr);
+
+/* fabric.c */
+struct net_device *hnf_fabric_rep(struct hnf_port *np, u32 port);
 
 /* ethtool.c */
 extern const struct ethtool_ops hnf_ethtool_ops;

@@ -36,22 +36,6 @@
 #define HNF_SCRIPT		"vif-hicamp"
 #define HNF_CLOSE_MS		2000	/* wait so long for the backend */
 
-static unsigned int tx_slots = 1024;
-module_param(tx_slots, uint, 0444);
-MODULE_PARM_DESC(tx_slots, "Slots of a tx ring (default 1024)");
-
-static unsigned int rx_slots = 1024;
-module_param(rx_slots, uint, 0444);
-MODULE_PARM_DESC(rx_slots, "Slots of an rx ring (default 1024)");
-
-static unsigned int fill_entries = 1024;
-module_param(fill_entries, uint, 0444);
-MODULE_PARM_DESC(fill_entries, "Entries of a fill ring (default 1024)");
-
-static unsigned int comp_entries = 512;
-module_param(comp_entries, uint, 0444);
-MODULE_PARM_DESC(comp_entries, "Entries of a completion ring (default 512)");
-
 /* Is the vif meant for us?  The toolstack wrote script before the device. */
 static bool hnf_is_ours(struct xenbus_device *dev)
 {
@@ -100,25 +84,6 @@ static int hnf_read_mac(struct xenbus_device *dev, u8 *mac)
 		err = -EINVAL;
 	kfree(s);
 	return err;
-}
-
-/* A ring size from a module parameter: a power of two in range. */
-static u32 hnf_size(unsigned int wanted, u32 max)
-{
-	wanted = clamp_t(u32, wanted, HICAMP_RING_MIN, max);
-	return roundup_pow_of_two(wanted);
-}
-
-static void hnf_sizes_init(struct hnf_port *np, const struct hicamp_version *v)
-{
-	u32 max = clamp_t(u32, v->max_ring, HICAMP_RING_MIN, HICAMP_RING_MAX);
-
-	np->max_ring = rounddown_pow_of_two(max);
-	np->features = v->features;
-	np->sizes.tx = hnf_size(tx_slots, np->max_ring);
-	np->sizes.rx = hnf_size(rx_slots, np->max_ring);
-	np->sizes.fill = hnf_size(fill_entries, np->max_ring);
-	np->sizes.comp = hnf_size(comp_entries, np->max_ring);
 }
 
 /* Take the MTU that the toolstack or the backend names, once. */
@@ -294,7 +259,6 @@ static int hnf_probe(struct xenbus_device *dev,
 	struct net_device *netdev;
 	struct hnf_port *np;
 	u8 mac[ETH_ALEN];
-	unsigned int i;
 	int err;
 
 	if (!hnf_is_ours(dev))
@@ -324,21 +288,15 @@ static int hnf_probe(struct xenbus_device *dev,
 		err = -EINVAL;
 		goto out_free;
 	}
-	hnf_sizes_init(np, &version);
-	hnf_port_setup(np);
-	for (i = 0; i < np->nr_queues; i++) {
-		err = hnf_pool_init(&np->queues[i]);
-		if (err)
-			goto out_pools;
-	}
-	err = hnf_shrinker_register(np);
+	hnf_port_setup(np, &version);
+	err = hnf_port_init(np);
 	if (err)
-		goto out_pools;
+		goto out_free;
 
 	dev_set_drvdata(&dev->dev, np);
 	err = register_netdev(netdev);
 	if (err)
-		goto out_shrinker;
+		goto out_exit;
 	hnf_read_mtu(np);
 
 	err = xenbus_watch_pathfmt(dev, &np->backend_watch, NULL,
@@ -351,12 +309,9 @@ static int hnf_probe(struct xenbus_device *dev,
 
 out_unregister:
 	unregister_netdev(netdev);
-out_shrinker:
+out_exit:
 	dev_set_drvdata(&dev->dev, NULL);
-	unregister_shrinker(&np->shrinker);
-out_pools:
-	for (i = 0; i < np->nr_queues; i++)
-		hnf_pool_destroy(&np->queues[i]);
+	hnf_port_exit(np);
 out_free:
 	free_netdev(netdev);
 	return err;
@@ -394,7 +349,6 @@ static void hnf_bus_close(struct xenbus_device *dev)
 static void hnf_remove(struct xenbus_device *dev)
 {
 	struct hnf_port *np = dev_get_drvdata(&dev->dev);
-	unsigned int i;
 
 	unregister_xenbus_watch(&np->backend_watch);
 	kfree(np->backend_watch.node);
@@ -407,12 +361,7 @@ static void hnf_remove(struct xenbus_device *dev)
 
 	hnf_disconnect(np);
 	unregister_netdev(np->netdev);
-	unregister_shrinker(&np->shrinker);
-	for (i = 0; i < np->nr_queues; i++) {
-		hnf_pool_drain(&np->queues[i], false);
-		hnf_share_drain(&np->queues[i], false);
-		hnf_pool_destroy(&np->queues[i]);
-	}
+	hnf_port_exit(np);
 	hnf_bus_close(dev);
 	dev_set_drvdata(&dev->dev, NULL);
 	free_netdev(np->netdev);

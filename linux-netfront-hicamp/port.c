@@ -20,6 +20,7 @@
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/vmalloc.h>
 #include <xen/events.h>
@@ -27,6 +28,22 @@
 #include <xen/page.h>
 
 #include "hicamp_netfront.h"
+
+static unsigned int tx_slots = 1024;
+module_param(tx_slots, uint, 0444);
+MODULE_PARM_DESC(tx_slots, "Slots of a tx ring (default 1024)");
+
+static unsigned int rx_slots = 1024;
+module_param(rx_slots, uint, 0444);
+MODULE_PARM_DESC(rx_slots, "Slots of an rx ring (default 1024)");
+
+static unsigned int fill_entries = 1024;
+module_param(fill_entries, uint, 0444);
+MODULE_PARM_DESC(fill_entries, "Entries of a fill ring (default 1024)");
+
+static unsigned int comp_entries = 512;
+module_param(comp_entries, uint, 0444);
+MODULE_PARM_DESC(comp_entries, "Entries of a completion ring (default 512)");
 
 /**
  * hnf_queue_broken - give a queue up until the next attach
@@ -158,7 +175,8 @@ static int hnf_xen_detach(struct hnf_port *np)
 {
 	struct hicamp_port_detach arg = { .devid = np->devid };
 
-	return hicamp_hypercall(HICAMP_OP_port_detach, &arg);
+	return hicamp_hypercall(np->fabric ? HICAMP_OP_fabric_detach :
+				HICAMP_OP_port_detach, &arg);
 }
 
 /* The attach hypercall; what an earlier kernel left behind is cleared. */
@@ -169,14 +187,18 @@ static int hnf_xen_attach(struct hnf_port *np, struct hicamp_queue *queues)
 		.nr_queues = np->nr_queues,
 		.queues = (unsigned long)queues,
 	};
-	int err = hicamp_hypercall(HICAMP_OP_port_attach, &arg);
+	unsigned int op = np->fabric ? HICAMP_OP_fabric_attach :
+				       HICAMP_OP_port_attach;
+	int err = hicamp_hypercall(op, &arg);
 
 	if (err == -EBUSY) {
 		netdev_info(np->netdev, "port is still attached: detaching\n");
 		err = hnf_xen_detach(np);
+		if (err == -ENOTCONN && np->fabric)
+			return -EBUSY;	/* by another domain */
 		if (err && err != -ENOTCONN)
 			return err;
-		err = hicamp_hypercall(HICAMP_OP_port_attach, &arg);
+		err = hicamp_hypercall(op, &arg);
 	}
 	if (!err)
 		np->id = arg.port;
@@ -359,7 +381,7 @@ bool hnf_port_alive(struct hnf_port *np)
 	return true;
 }
 
-static int hnf_open(struct net_device *dev)
+int hnf_open(struct net_device *dev)
 {
 	struct hnf_port *np = netdev_priv(dev);
 	unsigned int i;
@@ -369,7 +391,7 @@ static int hnf_open(struct net_device *dev)
 	return 0;
 }
 
-static int hnf_stop(struct net_device *dev)
+int hnf_stop(struct net_device *dev)
 {
 	struct hnf_port *np = netdev_priv(dev);
 	unsigned int i;
@@ -388,8 +410,7 @@ static int hnf_stop(struct net_device *dev)
 	return 0;
 }
 
-static void hnf_get_stats64(struct net_device *dev,
-			    struct rtnl_link_stats64 *tot)
+void hnf_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *tot)
 {
 	struct hnf_port *np = netdev_priv(dev);
 	unsigned int i, start;
@@ -423,7 +444,7 @@ static void hnf_get_stats64(struct net_device *dev,
 	}
 }
 
-static void hnf_tx_timeout(struct net_device *dev, unsigned int txqueue)
+void hnf_tx_timeout(struct net_device *dev, unsigned int txqueue)
 {
 	struct hnf_port *np = netdev_priv(dev);
 	struct hnf_queue *q = &np->queues[txqueue];
@@ -445,17 +466,38 @@ const struct net_device_ops hnf_netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
+/* A ring size from a module parameter: a power of two in range. */
+static u32 hnf_size(unsigned int wanted, u32 max)
+{
+	wanted = clamp_t(u32, wanted, HICAMP_RING_MIN, max);
+	return roundup_pow_of_two(wanted);
+}
+
+static void hnf_sizes_init(struct hnf_port *np, const struct hicamp_version *v)
+{
+	u32 max = clamp_t(u32, v->max_ring, HICAMP_RING_MIN, HICAMP_RING_MAX);
+
+	np->max_ring = rounddown_pow_of_two(max);
+	np->features = v->features;
+	np->sizes.tx = hnf_size(tx_slots, np->max_ring);
+	np->sizes.rx = hnf_size(rx_slots, np->max_ring);
+	np->sizes.fill = hnf_size(fill_entries, np->max_ring);
+	np->sizes.comp = hnf_size(comp_entries, np->max_ring);
+}
+
 /**
  * hnf_port_setup - what does not depend on being attached
  * @np: a port with np->netdev set
+ * @v: what Xen offers
  */
-void hnf_port_setup(struct hnf_port *np)
+void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v)
 {
 	struct net_device *dev = np->netdev;
 	netdev_features_t csum_gso = NETIF_F_SG | NETIF_F_HW_CSUM |
 				     NETIF_F_TSO | NETIF_F_TSO6;
 	unsigned int i;
 
+	hnf_sizes_init(np, v);
 	np->nr_queues = HNF_QUEUES;
 	for (i = 0; i < np->nr_queues; i++) {
 		struct hnf_queue *q = &np->queues[i];
@@ -488,4 +530,43 @@ void hnf_port_setup(struct hnf_port *np)
 	dev->max_mtu = HICAMP_LEN_MAX - ETH_HLEN - VLAN_HLEN;
 	/* Of the whole frame: longer ones are segmented in software. */
 	netif_set_tso_max_size(dev, HICAMP_LEN_MAX);
+}
+
+/**
+ * hnf_port_init - memory that outlives attach and detach
+ * @np: the port, set up
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hnf_port_init(struct hnf_port *np)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < np->nr_queues && !err; i++)
+		err = hnf_pool_init(&np->queues[i]);
+	if (!err)
+		err = hnf_shrinker_register(np);
+	if (!err)
+		return 0;
+
+	for (i = 0; i < np->nr_queues; i++)
+		hnf_pool_destroy(&np->queues[i]);
+	return err;
+}
+
+/**
+ * hnf_port_exit - free it, and revoke what is issued
+ * @np: the port, detached, its netdev unregistered
+ */
+void hnf_port_exit(struct hnf_port *np)
+{
+	unsigned int i;
+
+	unregister_shrinker(&np->shrinker);
+	for (i = 0; i < np->nr_queues; i++) {
+		hnf_pool_drain(&np->queues[i], false);
+		hnf_share_drain(&np->queues[i], false);
+		hnf_pool_destroy(&np->queues[i]);
+	}
 }

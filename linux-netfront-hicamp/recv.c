@@ -159,10 +159,20 @@ static bool hnf_rx_meta(struct hnf_queue *q, struct sk_buff *skb,
 static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 			   const struct hicamp_pkt *pkt)
 {
+	struct net_device *dev = q->np->netdev;
+
+	if (unlikely(q->np->fabric)) {
+		dev = hnf_fabric_rep(q->np, pkt->port);
+		if (!dev) {
+			q->rx_stats.drop_rep++;
+			dev_kfree_skb_any(skb);
+			return true;
+		}
+	}
 	if (unlikely(!hnf_rx_meta(q, skb, pkt)))
 		return false;
 
-	skb->protocol = eth_type_trans(skb, q->np->netdev);
+	skb->protocol = eth_type_trans(skb, dev);
 	skb_reset_network_header(skb);
 	skb_record_rx_queue(skb, q->id);
 

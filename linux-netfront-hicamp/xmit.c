@@ -101,18 +101,6 @@ static bool hnf_tx_room(struct hnf_queue *q)
 	return free >= HICAMP_PKT_SLOTS_MAX;
 }
 
-/* Ours while we have the skb. */
-struct hnf_tx_cb {
-	bool hold;
-	bool shared;	/* by reference: hnf_unshare() */
-};
-
-static struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct hnf_tx_cb) > sizeof(skb->cb));
-	return (struct hnf_tx_cb *)skb->cb;
-}
-
 /*
  * Is this a packet of a TCP stream, after which more small writes may come?
  * The socket is not locked; a wrong answer does no harm.
@@ -518,6 +506,8 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 	int nr = 0;
 
 	memset(pkt, 0, sizeof(*pkt));
+	if (unlikely(q->np->fabric))
+		pkt->port = hnf_tx_cb(skb)->port;
 	pkt->len = skb->len;
 	pkt->inline_len = skb->len <= HICAMP_INLINE_MAX ?
 			  skb->len : hnf_tx_inline_len(skb);

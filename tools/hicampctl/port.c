@@ -74,6 +74,7 @@ static void port_json(struct json *j, const char *key,
     json_bool(j, "stopped", p->flags & HICAMP_PORT_STOPPED);
     json_bool(j, "antispoof", p->flags & HICAMP_PORT_ANTISPOOF);
     json_bool(j, "copy", p->flags & HICAMP_PORT_COPY);
+    json_bool(j, "fabric", p->flags & HICAMP_PORT_FABRIC);
     json_num(j, "queues", p->nr_queues);
     json_num(j, "queued", p->queued);
     json_num(j, "borrowed", p->borrowed);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <public/hicamp.h>
+
 #include "text.h"
 
 /* First domain id that no domain can have: DOMID_FIRST_RESERVED. */
@@ -132,7 +134,9 @@ bool parse_port(const char *s, struct port_name *name)
     if ( !parse_num(dom, DOMID_END - 1, &v) )
         return false;
     name->domid = v;
-    if ( !parse_num(dot + 1, UINT32_MAX, &v) )
+    if ( !strcmp(dot + 1, "fabric") )
+        v = HICAMP_FABRIC_DEVID;
+    else if ( !parse_num(dot + 1, UINT32_MAX, &v) )
         return false;
     name->devid = v;
 
@@ -143,6 +147,8 @@ const char *port_text(char buf[PORT_TEXT], const struct port_name *name)
 {
     if ( name->by_id )
         snprintf(buf, PORT_TEXT, "%u", name->id);
+    else if ( name->devid == HICAMP_FABRIC_DEVID )
+        snprintf(buf, PORT_TEXT, "%u.fabric", name->domid);
     else
         snprintf(buf, PORT_TEXT, "%u.%u", name->domid, name->devid);
 

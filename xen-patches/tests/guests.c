@@ -155,8 +155,9 @@ static void guest_pool(struct guest *g)
     CHECK_EQ(guest_issue(g, g->pool, HICAMP_ORDER_MAX, 0, &g->pool_ref), 0);
 }
 
-struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
-                        uint32_t rx, uint32_t fill, uint32_t comp)
+/* A guest with rings, but no port yet. */
+static struct guest *guest_place(struct domain *d, uint32_t devid, uint32_t tx,
+                                 uint32_t rx, uint32_t fill, uint32_t comp)
 {
     struct guest *g = guests;
 
@@ -175,9 +176,34 @@ struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
     g->comp_size = comp;
 
     guest_area(g);
+
+    return g;
+}
+
+struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
+                        uint32_t rx, uint32_t fill, uint32_t comp)
+{
+    struct guest *g = guest_place(d, devid, tx, rx, fill, comp);
+
     CHECK_EQ(guest_create(g, 0, 0), 0);
     guest_pool(g);
     CHECK_EQ(guest_attach(g), 0);
+    guest_buffers(g, 32, 1);
+    guest_fill(g);
+
+    return g;
+}
+
+struct guest *guest_fabric(void)
+{
+    struct domain *d = emul_domain_create(++last_domid);
+    struct hicamp_admin admin = { .domid = d->domain_id };
+    struct guest *g = guest_place(d, HICAMP_FABRIC_DEVID, 64, 64, 64, 64);
+
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_admin_set, &admin), 0);
+    g->fabric = true;
+    CHECK_EQ(guest_attach(g), 0);
+    guest_pool(g);
     guest_buffers(g, 32, 1);
     guest_fill(g);
 
@@ -214,10 +240,13 @@ int guest_attach(struct guest *g)
     int rc;
 
     memset(g->ctrl, 0, sizeof(*g->ctrl));
-    rc = emul_hypercall(g->d, HICAMP_OP_port_attach, &op);
+    rc = emul_hypercall(g->d, g->fabric ? HICAMP_OP_fabric_attach
+                                        : HICAMP_OP_port_attach, &op);
     if ( rc )
         return rc;
 
+    if ( g->fabric )
+        g->port = op.port;
     CHECK_EQ(op.port, g->port);
     CHECK_EQ(read_atomic(&g->ctrl->tx_wakeup), 1);
     g->attached = true;
@@ -232,7 +261,8 @@ int guest_attach(struct guest *g)
 int guest_detach(struct guest *g)
 {
     struct hicamp_port_detach op = { .devid = g->devid };
-    int rc = emul_hypercall(g->d, HICAMP_OP_port_detach, &op);
+    int rc = emul_hypercall(g->d, g->fabric ? HICAMP_OP_fabric_detach
+                                            : HICAMP_OP_port_detach, &op);
 
     if ( !rc )
         g->attached = false;
@@ -559,8 +589,8 @@ bool guest_get(struct guest *g)
     return true;
 }
 
-void guest_expect(struct guest *g, const struct guest *from,
-                  const struct pkt *p)
+static void expect(struct guest *g, const struct guest *from,
+                   const struct pkt *p, uint32_t port, uint8_t reason)
 {
     static __thread uint8_t data[HICAMP_LEN_MAX + 1];
     const struct hicamp_pkt *h = &g->got.h;
@@ -574,9 +604,23 @@ void guest_expect(struct guest *g, const struct guest *from,
     CHECK_EQ(h->gso_size, p->h.gso_size);
     CHECK_EQ(h->gso_type, p->h.gso_type);
     CHECK_EQ(h->hash, p->h.hash);
-    CHECK(!h->id && !h->port && !h->reason && !h->pad);
+    CHECK(!h->id && !h->pad);
+    CHECK_EQ(h->port, port);
+    CHECK_EQ(h->reason, reason);
     pkt_bytes(p, from, data);
     CHECK(!memcmp(g->got.data, data, p->h.len));
+}
+
+void guest_expect(struct guest *g, const struct guest *from,
+                  const struct pkt *p)
+{
+    expect(g, from, p, 0, 0);
+}
+
+void guest_expect_upcall(struct guest *g, const struct guest *from,
+                         const struct pkt *p, uint8_t reason)
+{
+    expect(g, from, p, from->port, reason);
 }
 
 bool guest_reap(struct guest *g, struct hicamp_comp *c)

@@ -56,7 +56,7 @@ struct guest {
     struct domain *d;
     uint32_t devid, port;
     uint8_t mac[6];
-    bool attached;
+    bool attached, fabric;
 
     /* The rings: sizes, place, and the guest's own indices. */
     uint32_t tx_size, rx_size, fill_size, comp_size;
@@ -96,6 +96,9 @@ struct guest *guest_sized(uint32_t tx, uint32_t rx, uint32_t fill,
 /* A port in d, attached, some receive buffers posted, a pool to send from. */
 struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
                         uint32_t rx, uint32_t fill, uint32_t comp);
+
+/* A driver domain, the administrator, that serves the fabric with rings of 64. */
+struct guest *guest_fabric(void);
 
 /* Each returns what the hypercall did. */
 int guest_create(struct guest *g, uint32_t mtu, uint32_t flags);
@@ -146,6 +149,10 @@ void pkt_extent(struct pkt *p, const struct guest *g, unsigned int offset,
                 unsigned int len, bool ref);
 /* What arrives of it, whole. */
 void pkt_bytes(const struct pkt *p, const struct guest *g, uint8_t *data);
+
+/* As guest_expect(), at the fabric. */
+void guest_expect_upcall(struct guest *g, const struct guest *from,
+                         const struct pkt *p, uint8_t reason);
 
 /* Into the tx ring; false: no room. */
 bool guest_put(struct guest *g, const struct pkt *p);

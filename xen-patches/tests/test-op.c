@@ -172,15 +172,11 @@ TEST(an_argument_that_cannot_be_read_changes_nothing)
         switch ( commands[i] )
         {
         case HICAMP_OP_doorbell: case HICAMP_OP_flow_flush:
-        case HICAMP_OP_fabric_attach: case HICAMP_OP_fabric_detach:
             break;      /* no address */
         default:
             CHECK_EQ(emul_hypercall(dom0, commands[i], BAD_ADDR), -EFAULT);
             CHECK_EQ(emul_hypercall(dom0, commands[i], (void *)-8l), -EFAULT);
         }
-    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_fabric_attach, BAD_ADDR),
-             -EOPNOTSUPP);
-    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_fabric_detach, NULL), -EOPNOTSUPP);
     CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, BAD_ADDR), -EINVAL);
     CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, NULL), 0);
     CHECK_EQ(port_count(), 0);
@@ -223,7 +219,8 @@ TEST(the_handshake_tells_versions_and_limits)
     d = emul_domain_create(9);
     CHECK_EQ(CALL(d, version, version, .version = HICAMP_ABI_VERSION), 0);
     CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME |
-                                   HICAMP_FEAT_SEGMENT | HICAMP_FEAT_SEALED);
+                                   HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT |
+                                   HICAMP_FEAT_SEALED);
     CHECK_EQ(arg.version.max_queues, 1);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);

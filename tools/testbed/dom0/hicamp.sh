@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # For scenarios on a hypervisor with hicamp, sourced after lib.sh. Needs NET to
-# be exported.
+# be exported. Guests meet in a broadcast domain with static flows, unless BRIDGE
+# names another: who tests what the hypervisor does wants nothing else in between.
+export BRIDGE=${BRIDGE:-hicamp0}
 
 # figure PATH...: print values of "hicampctl info", such as pins or lines.used.
 figure() {

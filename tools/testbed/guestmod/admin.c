@@ -309,7 +309,9 @@ void group_admin(void)
 	ports();
 	queries();
 	flows();
-	expect(op_at(HICAMP_OP_fabric_attach, 0), -EOPNOTSUPP,
-	       "fabric_is_not_offered");
+	expect(op_at(HICAMP_OP_fabric_attach, 0), -EFAULT,
+	       "fabric_argument_must_be_there");
+	expect(op_at(HICAMP_OP_fabric_detach, 0), -EFAULT,
+	       "fabric_argument_must_be_there_to_detach");
 	done("admin");
 }

@@ -11,7 +11,7 @@ TOOLS = common.BUILD / 'tools'
 
 # Source folder, relative to the checkout, and what of it who can load.
 MODULES = [
-    ('linux-netfront-hicamp', {'guest': '*.ko', 'dom0': 'hicamp.ko'}),
+    ('linux-netfront-hicamp', {'guest': '*.ko', 'dom0': '*.ko'}),
     ('linux-netback-hicamp', {'dom0': '*.ko'}),
     ('tools/testbed/guestmod', {'guest': '*.ko', 'dom0': '*.ko'}),
 ]

@@ -73,7 +73,7 @@ detach_attach() {
     check "port_of_detached_device_is_gone_$round" \
         sh -c "! hicampctl port show $(xl domid a).0"
     check "network_attach_$round" timeout 60 xl network-attach a \
-        mac=00:16:3e:00:00:01 bridge=ovsbr0 script=vif-hicamp
+        mac=00:16:3e:00:00:01 "bridge=$BRIDGE" script=vif-hicamp
     check "guest_finds_attached_device_$round" guest run -t 60 a net_up
     calm b
     after detach

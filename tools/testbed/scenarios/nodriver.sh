@@ -42,7 +42,7 @@ check wrong_driver_unloads guest run b rmmod xen-netfront
 check right_driver_loads guest run b modprobe hicamp-netfront
 check useless_device_is_detached within "$SOON" xl network-detach b 0
 check device_is_attached_anew within "$SOON" xl network-attach b \
-    mac=00:16:3e:00:00:02 bridge=ovsbr0 script=vif-hicamp
+    mac=00:16:3e:00:00:02 "bridge=$BRIDGE" script=vif-hicamp
 check right_driver_takes_over guest run -t 60 b net_up hicamp
 check network_works_with_the_right_driver guest run -t 60 b \
     ping -q -c 3 -W 5 10.0.0.1

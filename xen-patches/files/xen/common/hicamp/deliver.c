@@ -91,16 +91,18 @@ static unsigned int must_copy(const struct queue *q, const struct queue *from,
                                                         : HICAMP_NR_COUNTERS;
 }
 
-bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
-                     bool *gone)
+/* reason: for the fabric, else 0. */
+static always_inline bool enqueue(struct queue *q, struct queue *from,
+                                  plid_t plid, uint8_t reason, bool *gone)
 {
     const struct line_meta *m = line_meta(plid);
-    uint16_t pair = packet_borrows(m) ? PORT_INDEX(from->port->id) : 0;
+    bool borrows = packet_borrows(m);
+    uint16_t pair = borrows || reason ? PORT_INDEX(from->port->id) : 0;
     unsigned int why = HICAMP_NR_COUNTERS;
     struct waiting *w;
     bool done;
 
-    if ( pair )
+    if ( borrows )
         why = must_copy(q, from, pair);
 
     spin_lock(&q->wait_lock);
@@ -116,7 +118,8 @@ bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
             count(q, CNT(drop_quota));
         else
             done = admit(q, plid, m, gone);
-        pair = 0;
+        if ( !reason )
+            pair = 0;
     }
 
     if ( done && unlikely(!packet_output(plid)) )
@@ -130,6 +133,7 @@ bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
         w = &q->wait[q->wait_tail % WAIT_SLOTS];
         w->plid = plid;
         w->pair = pair;
+        w->reason = reason;
         if ( pair )
             add_sized(&q->pairs[pair].in, 1);
         ring_publish(&q->wait_tail, q->wait_tail + 1);
@@ -138,6 +142,20 @@ bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
     spin_unlock(&q->wait_lock);
 
     return done;
+}
+
+bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
+                     bool *gone)
+{
+    return enqueue(q, from, plid, 0, gone);
+}
+
+bool deliver_upcall(struct queue *q, struct queue *from, plid_t plid,
+                    uint8_t reason, bool *gone)
+{
+    ASSERT(reason && q->port->fabric);
+
+    return enqueue(q, from, plid, reason, gone);
 }
 
 /* The packet that waits first is gone: free its place.  rx_lock is held. */
@@ -300,8 +318,8 @@ static enum outcome copy_payload(struct sink *s, plid_t plid,
 /* ---- Delivery ------------------------------------------------------------ */
 
 /* Write metadata, headers and extents into rx slots, and move on. */
-static void put_slots(struct queue *q, const struct packet *pkt,
-                      const struct sink *s)
+static void put_slots(struct queue *q, const struct waiting *w,
+                      const struct packet *pkt, const struct sink *s)
 {
     unsigned int i, n, left = pkt->hdr.inline_len, done;
     struct hicamp_slot *slot = slot_at(q->rx, q->rx_size, q->rx_prod++);
@@ -309,6 +327,11 @@ static void put_slots(struct queue *q, const struct packet *pkt,
 
     hdr.nr_extents = s->nr;
     hdr.id = 0;
+    if ( unlikely(w->reason) )
+    {
+        hdr.reason = w->reason;
+        hdr.port = line_meta(w->plid)->port;
+    }
     memcpy(slot->bytes, &hdr, sizeof(hdr));
     done = min(left, HICAMP_SLOT_BYTES - (unsigned int)sizeof(hdr));
     memcpy(slot->bytes + sizeof(hdr), pkt->inl, done);
@@ -329,8 +352,9 @@ static void put_slots(struct queue *q, const struct packet *pkt,
     }
 }
 
-static enum outcome deliver_packet(struct queue *q, plid_t plid)
+static enum outcome deliver_packet(struct queue *q, const struct waiting *w)
 {
+    plid_t plid = w->plid;
     struct packet *pkt = line_data(plid);
     struct sink s;
     enum outcome rc;
@@ -365,7 +389,7 @@ static enum outcome deliver_packet(struct queue *q, plid_t plid)
     rc = copy_payload(&s, plid, pkt);
     if ( likely(rc == DELIVERED) )
     {
-        put_slots(q, pkt, &s);
+        put_slots(q, w, pkt, &s);
         q->fill_cons = s.fill_cons;
         count(q, CNT(rx_packets));
         count_by(q, CNT(rx_bytes), pkt->hdr.len);
@@ -420,14 +444,16 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
     /* Bounded: senders add at most what fits, then drop; budget ends it too. */
     while ( deliver_waits(q) )
     {
-        plid_t plid;
+        const struct waiting *w;
         enum outcome rc;
+        plid_t plid;
 
         smp_rmb(); /* wait_tail before the entry */
-        plid = q->wait[q->wait_head % WAIT_SLOTS].plid;
+        w = &q->wait[q->wait_head % WAIT_SLOTS];
+        plid = w->plid;
 
         left = bytes >= budget;
-        rc = left ? STALLED : deliver_packet(q, plid);
+        rc = left ? STALLED : deliver_packet(q, w);
 
         if ( rc == STALLED )
         {

@@ -21,6 +21,13 @@ bool deliver_enqueue(struct queue *q, struct queue *from, plid_t plid,
                      bool *gone);
 
 /*
+ * The same for q of the fabric, with the reason that its driver domain is told;
+ * counts at q what is dropped, but not gone.
+ */
+bool deliver_upcall(struct queue *q, struct queue *from, plid_t plid,
+                    uint8_t reason, bool *gone);
+
+/*
  * Deliver what waits for q, as far as its guest has given buffers and room,
  * and up to budget bytes; what is left then is the guest's to fetch: it is
  * told to ring the doorbell.  budget 0: only tell it so.  Returns the bytes

@@ -17,6 +17,7 @@
 #endif
 
 #include "classify.h"
+#include "fabric.h"
 #include "flow.h"
 #include "op.h"
 #include "param.h"
@@ -298,8 +299,8 @@ static const struct {
     CMD(domain_query, query, ADMIN),
     CMD(param_get, param, ADMIN),
     CMD(param_set, param, ADMIN),
-    [HICAMP_OP_fabric_attach] = { 0, ADMIN, true },
-    [HICAMP_OP_fabric_detach] = { 0, ADMIN, true },
+    CMD(fabric_attach, port_attach, ADMIN),
+    CMD(fabric_detach, port_detach, ADMIN),
 #undef CMD
 };
 
@@ -372,8 +373,9 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
     case HICAMP_OP_param_set:
         return param_set(&a->param);
     case HICAMP_OP_fabric_attach:
+        return fabric_attach(d, &a->attach);
     case HICAMP_OP_fabric_detach:
-        return -EOPNOTSUPP; /* HICAMP_FEAT_FABRIC is not offered */
+        return fabric_detach(d, &a->detach);
     }
 
     return -ENOSYS;

@@ -53,6 +53,7 @@ static struct port *ports[HICAMP_PORTS_MAX];    /* W(ports_lock), R: RCU */
 static uint16_t generations[HICAMP_PORTS_MAX];  /* R/W(ports_lock) */
 static unsigned int last_index;                 /* R/W(ports_lock) */
 static unsigned int nr_ports;                   /* W(ports_lock) */
+static uint32_t fabric_id;                      /* or it was; W(ports_lock) */
 
 struct port *port_by_id(uint32_t id)
 {
@@ -67,6 +68,11 @@ struct port *port_by_id(uint32_t id)
     return likely(port) && likely(port->id == id) ? port : NULL;
 }
 
+struct port *port_fabric(void)
+{
+    return port_by_id(read_atomic(&fabric_id));
+}
+
 bool hicamp_port_exists(uint32_t id)
 {
     const struct port *port;
@@ -74,7 +80,7 @@ bool hicamp_port_exists(uint32_t id)
 
     rcu_read_lock(&hicamp_rcu);
     port = port_by_id(id);
-    exists = port && !read_atomic(&port->going);
+    exists = port && !port->fabric && !read_atomic(&port->going);
     rcu_read_unlock(&hicamp_rcu);
 
     return exists;
@@ -456,21 +462,13 @@ static int port_publish(struct port *port, struct hicamp_domain *hd)
     return 0;
 }
 
-int port_create(struct hicamp_port_create *op)
+/* Make a port of d; its id goes to op. */
+static int port_make(struct domain *d, struct hicamp_port_create *op,
+                     bool fabric)
 {
     struct hicamp_domain *hd = NULL;
-    struct domain *d;
     struct port *port;
     int rc;
-
-    if ( !op->mtu )
-        op->mtu = MTU_MAX;
-    if ( !mtu_valid(op->mtu) || !flags_valid(op->flags) || op->port )
-        return -EINVAL;
-
-    d = rcu_lock_domain_by_id(op->domid);
-    if ( !d )
-        return -ESRCH;
 
     port = xzalloc(struct port);
     if ( !d->hicamp )
@@ -481,6 +479,7 @@ int port_create(struct hicamp_port_create *op)
         goto out;
 
     port->devid = op->devid;
+    port->fabric = fabric;
     port->mtu = op->mtu;
     port->flags = op->flags;
     port->mac = mac_word(op->mac);
@@ -491,7 +490,8 @@ int port_create(struct hicamp_port_create *op)
     /* Death of the domain tears down after it set is_dying. */
     if ( d->is_dying )
         rc = -ESRCH;
-    else if ( port_find(op->domid, op->devid) )
+    else if ( fabric ? port_fabric() != NULL
+                     : port_find(d->domain_id, op->devid) != NULL )
         rc = -EEXIST;
     else
     {
@@ -506,6 +506,8 @@ int port_create(struct hicamp_port_create *op)
     if ( !rc )
     {
         op->port = port->id;
+        if ( fabric )
+            write_atomic(&fabric_id, port->id);
         port = NULL;
     }
 
@@ -515,9 +517,37 @@ int port_create(struct hicamp_port_create *op)
     if ( hd )
         space_destroy(hd);
     xfree(port);
+
+    return rc;
+}
+
+int port_create(struct hicamp_port_create *op)
+{
+    struct domain *d;
+    int rc;
+
+    if ( !op->mtu )
+        op->mtu = MTU_MAX;
+    if ( !mtu_valid(op->mtu) || !flags_valid(op->flags) || op->port ||
+         op->devid == HICAMP_FABRIC_DEVID )
+        return -EINVAL;
+
+    d = rcu_lock_domain_by_id(op->domid);
+    if ( !d )
+        return -ESRCH;
+    rc = port_make(d, op, false);
     rcu_unlock_domain(d);
 
     return rc;
+}
+
+int port_create_fabric(struct domain *d)
+{
+    struct hicamp_port_create op = {
+        .devid = HICAMP_FABRIC_DEVID, .mtu = MTU_MAX,
+    };
+
+    return port_make(d, &op, true);
 }
 
 /* Withdraw, then forget, a port.  In the RCU section. */

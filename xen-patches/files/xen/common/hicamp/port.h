@@ -13,10 +13,14 @@
 /* Packets that wait for one queue of a port; a power of two. */
 #define WAIT_SLOTS      256
 
-/* A packet that waits: of which port's bound, 0 if it does not borrow. */
+/*
+ * A packet that waits: of which port's bound, 0 if it does not borrow (all
+ * that wait for the fabric count), and why the fabric gets it, else 0.
+ */
 struct waiting {
     plid_t plid;
     uint16_t pair;
+    uint8_t reason;
 };
 
 /*
@@ -106,6 +110,7 @@ enum port_state {
 struct port {
     uint32_t id;
     uint32_t devid;
+    bool fabric;                /* fixed */
     struct hicamp_domain *hd;
     struct rcu_head rcu;
 
@@ -137,7 +142,9 @@ extern rcu_read_lock_t hicamp_rcu;
  * accessible until its end, though it may be destroyed meanwhile.
  */
 struct port *port_by_id(uint32_t id);
-/* Is there such a port, and is it to stay?  Any context. */
+/* The fabric, or NULL.  As port_by_id(). */
+struct port *port_fabric(void);
+/* Is there such a port, is it to stay, and may flows name it?  Any context. */
 bool hicamp_port_exists(uint32_t id);
 
 /* Six bytes in one word, which is read and written whole. */
@@ -179,6 +186,8 @@ void queue_mark_dirty(const struct queue *q);
 
 /* The operations; arguments are copied in, the caller is d.  See hicamp.h. */
 int port_create(struct hicamp_port_create *op);
+/* The fabric, as a port of d.  -EEXIST: there is one, perhaps of another. */
+int port_create_fabric(struct domain *d);
 int port_destroy(const struct hicamp_port_id *op);
 int port_set(const struct hicamp_port_set *op);
 int port_attach(struct domain *d, struct hicamp_port_attach *op);

@@ -182,11 +182,12 @@ static bool extents_hold(struct queue *q, plid_t plid, struct packet *pkt,
 }
 
 /* What the sender says of the packet must be possible, and hold together. */
-static bool header_valid(const struct hicamp_pkt *h)
+static bool header_valid(const struct hicamp_pkt *h, bool fabric)
 {
     if ( h->len < ETH_HLEN || h->len > HICAMP_LEN_MAX ||
          h->inline_len < ETH_HLEN ||
-         (h->flags & ~PKT_FLAGS) || h->pad || h->port || h->reason )
+         (h->flags & ~PKT_FLAGS) || h->pad || h->reason ||
+         (h->port && !fabric) )
         return false;
 
     if ( (h->flags & HICAMP_PKT_CSUM_PARTIAL) &&
@@ -247,7 +248,7 @@ static unsigned int packet_check(const struct queue *q,
     const struct port *port = q->port;
     struct hicamp_key_offsets off;
 
-    if ( !header_valid(&pkt->hdr) )
+    if ( !header_valid(&pkt->hdr, port->fabric) )
         return CNT(drop_malformed);
 
     if ( hicamp_key_extract(pkt->inl, pkt->hdr.inline_len, pkt->hdr.len,

@@ -52,7 +52,8 @@ static void port_describe(const struct port *port, struct hicamp_port_info *pi)
     memcpy(pi->mac, &mac, sizeof(pi->mac));
     pi->devid = port->devid;
     pi->mtu = read_atomic(&port->mtu);
-    pi->flags = read_atomic(&port->flags);
+    pi->flags = read_atomic(&port->flags) |
+                (port->fabric ? HICAMP_PORT_FABRIC : 0);
     pi->runs = read_atomic(&port->hd->runs);
     pi->frames = read_atomic(&port->hd->frames);
     pi->nr_counters = HICAMP_NR_COUNTERS;

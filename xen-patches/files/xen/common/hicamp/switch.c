@@ -11,6 +11,7 @@
 #include "borrow.h"
 #include "classify.h"
 #include "deliver.h"
+#include "fabric.h"
 #include "ring.h"
 #include "snapshot.h"
 #include "switch.h"
@@ -41,11 +42,10 @@ static void burst_touch(struct burst *b, struct queue *q)
         deliver(q, 0);
 }
 
-/* One output of one packet.  The sender's tx_lock is held. */
+/* One output of one packet, port or NULL.  The sender's tx_lock is held. */
 static void output(struct burst *b, struct queue *from, plid_t plid,
-                   uint32_t len, uint32_t id)
+                   uint32_t len, struct port *port)
 {
-    struct port *port = port_by_id(id);
     struct queue *q = port ? port_queue(port, 0) : NULL;
     bool gone = !q;
 
@@ -58,23 +58,47 @@ static void output(struct burst *b, struct queue *from, plid_t plid,
         count(from, CNT(drop_noport));
 }
 
+/* Up to the driver domain.  As output(). */
+static void upcall(struct burst *b, struct queue *from, plid_t plid,
+                   uint32_t len, uint8_t reason,
+                   const struct hicamp_flow_key *key)
+{
+    struct queue *q = fabric_upcall(from, plid, reason, key);
+
+    count(from, CNT(upcalls));
+    if ( q )
+    {
+        b->bytes += len;
+        burst_touch(b, q);
+    }
+}
+
 /* Carry out what the flow of a packet says.  As output(). */
 static void forward(struct burst *b, struct queue *from, plid_t plid,
                     const struct hicamp_flow_key *key)
 {
     uint32_t len = ((const struct packet *)line_data(plid))->hdr.len;
-    const struct hicamp_acts *acts = hicamp_classify(key, 1, len);
+    const struct hicamp_acts *acts;
     unsigned int i;
 
-    if ( !acts || acts->upcall )
+    if ( unlikely(from->port->fabric) )
     {
-        count(from, CNT(upcalls));
-        if ( !acts )
-            return;
+        output(b, from, plid, len, fabric_inject(from, plid));
+        return;
+    }
+
+    acts = hicamp_classify(key, 1, len);
+    if ( unlikely(!acts) )
+    {
+        upcall(b, from, plid, len, HICAMP_REASON_MISS, key);
+        return;
     }
 
     for ( i = 0; i < acts->nr_outputs; i++ )
-        output(b, from, plid, len, acts->outputs[i]);
+        output(b, from, plid, len, port_by_id(acts->outputs[i]));
+
+    if ( unlikely(acts->upcall) )
+        upcall(b, from, plid, len, HICAMP_REASON_ACTION, key);
 
     if ( !acts->nr_outputs && !acts->upcall )
         count(from, CNT(drop_action));

@@ -601,6 +601,7 @@ struct hicamp_param {
  * a port id.
  *
  *   -ESRCH       no such domain, or it is dying
+ *   -EINVAL      mtu, flags, or devid is HICAMP_FABRIC_DEVID
  *   -EEXIST      the port exists
  *   -ENOSPC      hicamp_version.max_ports ports exist, or 64 of this domain
  *   -ENOMEM      Xen is short of memory
@@ -627,6 +628,7 @@ struct hicamp_port_create {
 /* Out only: */
 #define HICAMP_PORT_ATTACHED    (1u << 16)
 #define HICAMP_PORT_STOPPED     (1u << 17) /* a ring index was out of bounds */
+#define HICAMP_PORT_FABRIC      (1u << 18) /* the fabric, see below          */
 
 /*
  * HICAMP_OP_port_destroy: as detach, then the port and every flow with it as
@@ -698,7 +700,8 @@ struct hicamp_port_set {
     X(copied_age)           /* ... waited for too long */                   \
     X(copied_revoke)        /* ... reference revoked, or port detached */   \
     X(torn)                 /* tx: no line for such a copy, or dead */      \
-    X(drop_quota)           /* rx: no line for its receiver's quota */
+    X(drop_quota)           /* rx: no line for its receiver's quota */      \
+    X(drop_upcall)          /* tx: no fabric, or too many wait for it */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
@@ -842,10 +845,30 @@ struct hicamp_flow_stats {
 /* ---- Fabric (driver domain) ---------------------------------------------- */
 
 /*
- * The fabric is the administrator's own set of rings, of the same form as a
- * port's: rx brings packets with hicamp_pkt.port = ingress port and reason
- * set; tx packets are injected to the port that hicamp_pkt.port names.  Served
- * when HICAMP_FEAT_FABRIC is offered; -EOPNOTSUPP else.
+ * HICAMP_OP_fabric_attach, HICAMP_OP_fabric_detach: the driver domain's own
+ * rings, of the same form as a port's, and set up as by port_attach with devid
+ * HICAMP_FABRIC_DEVID.  There is one fabric at a time.  It shows in port_query
+ * as a port of the driver domain (HICAMP_PORT_FABRIC), but no flow can name it.
+ * Doorbells, grant space and completions are as for a port.
+ *
+ *   rx   what no flow matches, and what flows send up: hicamp_pkt.port is the
+ *        ingress port, reason says why.
+ *   tx   hicamp_pkt.port names the port that the packet is given to, past the
+ *        flow table, as if a flow had it as output; drop_noport counts those
+ *        whose port is not there.
+ *
+ * What waits for the fabric is shared out fairly: a port may have as many
+ * packets waiting as there are free places, so that one which floods leaves
+ * room for the first packets of all others; a part is kept for ARP, neighbour
+ * discovery and DHCP alone.  What goes beyond is dropped (drop_upcall of the
+ * ingress port).  While nobody is attached, all of it is.
+ *
+ * Detach, and death of the domain, leave ports and flows as they are.
+ *
+ *   -EBUSY       attach: the fabric is served, by the caller or another domain
+ *   -ENOTCONN    detach: the caller does not serve it
+ *   else as port_attach and port_detach
  */
+#define HICAMP_FABRIC_DEVID     0xffffffffu
 
 #endif /* __XEN_PUBLIC_HICAMP_H__ */

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From tc's words to the hypervisor's: one flower rule, one flow.
+ *
+ * Lives here: what of a rule's match and actions the switch can express. What
+ * it cannot is refused with a message, and whoever installed the rule (Open
+ * vSwitch) has it served in software.
+ *
+ * Invariant: a flow never matches a packet that its rule does not match. What
+ * tc leaves unsaid because it asks for it elsewhere (a rule for IPv4 is not
+ * asked about tagged packets) is said in the flow.
+ *
+ * Who may call: tc.c.
+ */
+#include <linux/if_vlan.h>
+#include <net/flow_dissector.h>
+#include <net/flow_offload.h>
+#include <net/pkt_cls.h>
+
+#include <hicamp.h>
+
+#include "tc.h"
+
+#define KEY(name)	BIT(FLOW_DISSECTOR_KEY_##name)
+#define KEYS_KNOWN	(KEY(CONTROL) | KEY(BASIC) | KEY(ETH_ADDRS) | \
+			 KEY(VLAN) | KEY(CVLAN) | KEY(IPV4_ADDRS) | \
+			 KEY(IPV6_ADDRS) | KEY(IP) | KEY(PORTS) | KEY(TCP) | \
+			 KEY(ICMP) | KEY(ARP))
+
+#define TAGGED		cpu_to_be16(HICAMP_VLAN_PRESENT)
+
+/* Bits that stand for themselves: into key and mask. */
+#define SET(flow, field, k, m) do {				\
+	(flow)->mask.field = (m);				\
+	(flow)->key.field = (k) & (m);				\
+} while (0)
+
+static void set_bytes(u8 *key, u8 *mask, const void *k, const void *m,
+		      size_t len)
+{
+	const u8 *from = k, *bits = m;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		mask[i] = bits[i];
+		key[i] = from[i] & bits[i];
+	}
+}
+
+#define SET_BYTES(flow, field, k, m, len) \
+	set_bytes((u8 *)&(flow)->key.field, (u8 *)&(flow)->mask.field, k, m, \
+		  len)
+
+/* ---- Match ------------------------------------------------------------- */
+
+/* A tag's match, or that there is none. */
+static void match_tag(const struct flow_match_vlan *m, __be16 *key_tci,
+		      __be16 *mask_tci, __be16 *key_tpid, __be16 *mask_tpid)
+{
+	u16 k = HICAMP_VLAN_PRESENT, bits = HICAMP_VLAN_PRESENT;
+
+	k |= m->key->vlan_id | m->key->vlan_priority << VLAN_PRIO_SHIFT;
+	bits |= m->mask->vlan_id | m->mask->vlan_priority << VLAN_PRIO_SHIFT;
+	*mask_tci = cpu_to_be16(bits);
+	*key_tci = cpu_to_be16(k & bits);
+	*mask_tpid = m->mask->vlan_tpid;
+	*key_tpid = m->key->vlan_tpid & m->mask->vlan_tpid;
+}
+
+static int match_tags(struct flow_rule *rule, struct hicamp_flow *flow,
+		      bool typed, struct netlink_ext_ack *extack)
+{
+	struct flow_match_vlan m;
+
+	/* A rule for one type of payload is for untagged packets. */
+	flow->mask.vlan_tci = typed ? TAGGED : 0;
+	flow->mask.cvlan_tci = 0;
+
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_VLAN)) {
+		flow_rule_match_vlan(rule, &m);
+		match_tag(&m, &flow->key.vlan_tci, &flow->mask.vlan_tci,
+			  &flow->key.vlan_tpid, &flow->mask.vlan_tpid);
+		flow->mask.cvlan_tci = typed ? TAGGED : 0;
+	}
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_CVLAN)) {
+		if (!flow->key.vlan_tci) {
+			NL_SET_ERR_MSG(extack, "inner tag without outer tag");
+			return -EOPNOTSUPP;
+		}
+		flow_rule_match_cvlan(rule, &m);
+		match_tag(&m, &flow->key.cvlan_tci, &flow->mask.cvlan_tci,
+			  &flow->key.cvlan_tpid, &flow->mask.cvlan_tpid);
+	}
+	return 0;
+}
+
+/* Fragments; which addresses there are. */
+static int match_control(struct flow_rule *rule, struct hicamp_flow *flow,
+			 u16 *addr_type, struct netlink_ext_ack *extack)
+{
+	struct flow_match_control m;
+
+	*addr_type = 0;
+	if (!flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_CONTROL))
+		return 0;
+
+	flow_rule_match_control(rule, &m);
+	*addr_type = m.key->addr_type;
+	if (m.mask->flags & ~(FLOW_DIS_IS_FRAGMENT | FLOW_DIS_FIRST_FRAG)) {
+		NL_SET_ERR_MSG(extack, "control flags other than fragments");
+		return -EOPNOTSUPP;
+	}
+	if (m.mask->flags & FLOW_DIS_IS_FRAGMENT) {
+		flow->mask.ip_frag |= HICAMP_FRAG_ANY;
+		if (m.key->flags & FLOW_DIS_IS_FRAGMENT)
+			flow->key.ip_frag |= HICAMP_FRAG_ANY;
+	}
+	if (m.mask->flags & FLOW_DIS_FIRST_FRAG) {
+		flow->mask.ip_frag |= HICAMP_FRAG_LATER;
+		if (!(m.key->flags & FLOW_DIS_FIRST_FRAG))
+			flow->key.ip_frag |= HICAMP_FRAG_LATER;
+	}
+	return 0;
+}
+
+static void match_addresses(struct flow_rule *rule, struct hicamp_flow *flow,
+			    u16 addr_type)
+{
+	/* A rule may have both kinds: one is in use. */
+	if (addr_type == FLOW_DISSECTOR_KEY_IPV4_ADDRS &&
+	    flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_IPV4_ADDRS)) {
+		struct flow_match_ipv4_addrs m;
+
+		flow_rule_match_ipv4_addrs(rule, &m);
+		SET_BYTES(flow, ip_src, &m.key->src, &m.mask->src, 4);
+		SET_BYTES(flow, ip_dst, &m.key->dst, &m.mask->dst, 4);
+	}
+	if (addr_type == FLOW_DISSECTOR_KEY_IPV6_ADDRS &&
+	    flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_IPV6_ADDRS)) {
+		struct flow_match_ipv6_addrs m;
+
+		flow_rule_match_ipv6_addrs(rule, &m);
+		SET_BYTES(flow, ip_src, &m.key->src, &m.mask->src, 16);
+		SET_BYTES(flow, ip_dst, &m.key->dst, &m.mask->dst, 16);
+	}
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_IP)) {
+		struct flow_match_ip m;
+
+		flow_rule_match_ip(rule, &m);
+		SET(flow, ip_tos, m.key->tos, m.mask->tos);
+		SET(flow, ip_ttl, m.key->ttl, m.mask->ttl);
+	}
+}
+
+/* There is no flow_rule_match_arp(). */
+static void match_arp(struct flow_rule *rule, struct hicamp_flow *flow)
+{
+	const struct flow_dissector_key_arp *k, *m;
+
+	k = skb_flow_dissector_target(rule->match.dissector,
+				      FLOW_DISSECTOR_KEY_ARP, rule->match.key);
+	m = skb_flow_dissector_target(rule->match.dissector,
+				      FLOW_DISSECTOR_KEY_ARP, rule->match.mask);
+	SET_BYTES(flow, ip_src, &k->sip, &m->sip, 4);
+	SET_BYTES(flow, ip_dst, &k->tip, &m->tip, 4);
+	SET(flow, ip_proto, k->op, m->op);
+	SET_BYTES(flow, arp_sha, k->sha, m->sha, ETH_ALEN);
+	SET_BYTES(flow, arp_tha, k->tha, m->tha, ETH_ALEN);
+}
+
+static void match_l4(struct flow_rule *rule, struct hicamp_flow *flow)
+{
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_PORTS)) {
+		struct flow_match_ports m;
+
+		flow_rule_match_ports(rule, &m);
+		SET(flow, l4_src, m.key->src, m.mask->src);
+		SET(flow, l4_dst, m.key->dst, m.mask->dst);
+	}
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_TCP)) {
+		struct flow_match_tcp m;
+
+		flow_rule_match_tcp(rule, &m);
+		SET(flow, tcp_flags, m.key->flags, m.mask->flags);
+	}
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_ICMP)) {
+		struct flow_match_icmp m;
+
+		flow_rule_match_icmp(rule, &m);
+		SET(flow, l4_src, cpu_to_be16(m.key->type),
+		    cpu_to_be16(m.mask->type));
+		SET(flow, l4_dst, cpu_to_be16(m.key->code),
+		    cpu_to_be16(m.mask->code));
+	}
+}
+
+static int translate_match(struct flow_cls_offload *f, struct hicamp_flow *flow)
+{
+	struct flow_rule *rule = flow_cls_offload_flow_rule(f);
+	struct netlink_ext_ack *extack = f->common.extack;
+	bool typed = false;
+	u16 addr_type;
+	int err;
+
+	if (rule->match.dissector->used_keys & ~KEYS_KNOWN) {
+		NL_SET_ERR_MSG(extack, "match on a field that the switch does not know");
+		return -EOPNOTSUPP;
+	}
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_BASIC)) {
+		struct flow_match_basic m;
+
+		flow_rule_match_basic(rule, &m);
+		typed = m.mask->n_proto;
+		if (typed && eth_type_vlan(m.key->n_proto)) {
+			NL_SET_ERR_MSG(extack, "tagged packets without the type of their payload");
+			return -EOPNOTSUPP;
+		}
+		SET(flow, eth_type, m.key->n_proto, m.mask->n_proto);
+		SET(flow, ip_proto, m.key->ip_proto, m.mask->ip_proto);
+	}
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_ETH_ADDRS)) {
+		struct flow_match_eth_addrs m;
+
+		flow_rule_match_eth_addrs(rule, &m);
+		SET_BYTES(flow, eth_dst, m.key->dst, m.mask->dst, ETH_ALEN);
+		SET_BYTES(flow, eth_src, m.key->src, m.mask->src, ETH_ALEN);
+	}
+	err = match_tags(rule, flow, typed, extack);
+	if (!err)
+		err = match_control(rule, flow, &addr_type, extack);
+	if (err)
+		return err;
+
+	match_addresses(rule, flow, addr_type);
+	if (flow_rule_match_key(rule, FLOW_DISSECTOR_KEY_ARP))
+		match_arp(rule, flow);
+	match_l4(rule, flow);
+	return 0;
+}
+
+/* ---- Actions ----------------------------------------------------------- */
+
+static int translate_actions(struct flow_cls_offload *f, void *list, u32 room)
+{
+	struct flow_rule *rule = flow_cls_offload_flow_rule(f);
+	struct netlink_ext_ack *extack = f->common.extack;
+	const struct flow_action_entry *act;
+	struct hicamp_action *item = list;
+	unsigned int nr = 0;
+	bool last = false;
+	int i;
+
+	if (!flow_action_has_entries(&rule->action)) {
+		NL_SET_ERR_MSG(extack, "rule without an action");
+		return -EOPNOTSUPP;
+	}
+	if (!flow_action_basic_hw_stats_check(&rule->action, extack))
+		return -EOPNOTSUPP;
+
+	flow_action_for_each(i, act, &rule->action) {
+		u32 port;
+
+		if (last) {
+			NL_SET_ERR_MSG(extack, "action behind the last one");
+			return -EOPNOTSUPP;
+		}
+		switch (act->id) {
+		case FLOW_ACTION_DROP:
+			last = true;
+			continue;
+		case FLOW_ACTION_REDIRECT:
+			last = true;
+			fallthrough;
+		case FLOW_ACTION_MIRRED:
+			port = hicamp_rep_port(act->dev);
+			break;
+		default:
+			NL_SET_ERR_MSG(extack, "action that the switch does not know");
+			return -EOPNOTSUPP;
+		}
+		if (!port) {
+			NL_SET_ERR_MSG(extack, "output to what is no port of the switch");
+			return -EOPNOTSUPP;
+		}
+		if ((nr + 1) * sizeof(*item) > room) {
+			NL_SET_ERR_MSG(extack, "too many outputs");
+			return -EOPNOTSUPP;
+		}
+		item[nr++] = (struct hicamp_action) {
+			.type = HICAMP_ACT_OUTPUT,
+			.bytes = sizeof(*item),
+			.arg = port,
+		};
+	}
+	/* After a mirred the packet would go on in software. */
+	if (!last) {
+		NL_SET_ERR_MSG(extack, "rule that does not end the packet's way");
+		return -EOPNOTSUPP;
+	}
+	return nr * sizeof(*item);
+}
+
+int hicamp_tc_translate(struct flow_cls_offload *f, u32 in_port,
+			struct hicamp_flow *flow, void *list, u32 room)
+{
+	int err;
+
+	memset(flow, 0, sizeof(*flow));
+	flow->key.in_port = in_port;
+	flow->mask.in_port = ~0;
+	err = translate_match(f, flow);
+	if (err)
+		return err;
+
+	err = translate_actions(f, list, room);
+	if (err < 0)
+		return err;
+	flow->actions = (unsigned long)list;
+	flow->actions_bytes = err;
+	flow->cookie = f->cookie;
+	return 0;
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091,SC2046  # numbers are meant to be split
+# Open vSwitch, unmodified, is the control plane: guests are put on its bridge
+# by xl's hotplug script, it learns where they are, and what it decides is
+# offloaded by tc to the hypervisor, with counters that come back. What cannot be
+# offloaded is forwarded in software. Rules that are deleted are gone, ports that
+# go leave nothing, flows that are idle age.
+NET=hicamp
+BRIDGE=ovsbr0
+export NET BRIDGE
+. /payload/bin/hicamp.sh
+
+port() { echo "$(xl domid "$1").0"; }
+
+# offloaded [PATTERN]: Open vSwitch's flows that are in the hypervisor.
+offloaded() {
+    ovs-appctl --timeout=30 dpctl/dump-flows type=offloaded |
+        grep -- "${1:-.}"
+}
+in_software() { ovs-appctl --timeout=30 dpctl/dump-flows type=ovs; }
+
+# upcalls NAME: packets of a guest that went up.
+upcalls() { port_values "$(port "$1")" upcalls; }
+
+# packets PATTERN: of the offloaded flows with it, as Open vSwitch sees them.
+packets() {
+    offloaded "$1" | sed -n 's/.*packets:\([0-9]*\).*/\1/p' |
+        awk '{ n += $1 } END { print n + 0 }'
+}
+
+no_flows() { test "$(figure flows)" = 0; }
+
+for name in a b c d; do
+    say "creating guest $name"
+    check "guest_${name}_becomes_ready" guest create $name || bail "no guests"
+done
+check representors_are_on_the_bridge sh -c "
+    ovs-vsctl --timeout=20 list-ports ovsbr0 | grep -c '^vif' | grep -qx 4"
+check iface_id_is_there sh -c "ovs-vsctl --timeout=20 get Interface \
+    vif$(port a) external_ids:iface-id | grep -qx '\"*a.0\"*'"
+
+say "learning, from an empty table"
+for to in 2 3 4; do
+    check "a_reaches_10.0.0.$to" guest run -t 60 a \
+        "ping -q -c 5 -i 0.2 -W 10 10.0.0.$to"
+done
+check b_reaches_c guest run -t 60 b "ping -q -c 5 -i 0.2 -W 10 10.0.0.3"
+offloaded > "$OUT/offloaded.txt"
+hicampctl flow dump > "$OUT/flows.txt"
+check flows_are_offloaded test "$(offloaded eth_type | wc -l)" -ge 4
+
+for name in b c; do
+    check "server_on_$name" echo_server $name 5100
+done
+check tcp_comes_back_unharmed echoes a 10.0.0.2 5100 8192
+check tcp_the_other_way echoes b 10.0.0.3 5100 8192
+
+say "counters move, packets do not go up"
+before=$(upcalls a)
+had=$(packets in_port)
+guest run -t 60 a "ping -q -c 50 -i 0.02 -W 10 10.0.0.2" > /dev/null
+sleep 1
+check offloaded_counters_move test "$(packets in_port)" -ge $((had + 40))
+check packets_do_not_go_up test $(($(upcalls a) - before)) -le 8
+result upcalls_of_50_pings $(($(upcalls a) - before))
+
+say "an ACL"
+check acl_is_added ovs-ofctl add-flow ovsbr0 \
+    "priority=100,ip,nw_src=10.0.0.1,nw_dst=10.0.0.3,actions=drop"
+sleep 2
+guest run -t 60 a "ping -q -c 3 -i 0.2 -W 1 10.0.0.3" > /dev/null 2>&1 &&
+    fail acl_drops "it does not"
+check others_are_not_hit guest run -t 60 a "ping -q -c 3 -i 0.2 -W 10 10.0.0.4"
+check drop_is_offloaded sh -c "
+    ovs-appctl dpctl/dump-flows type=offloaded | grep -q 'actions:drop'"
+check acl_is_deleted ovs-ofctl --strict del-flows ovsbr0 \
+    "priority=100,ip,nw_src=10.0.0.1,nw_dst=10.0.0.3"
+check it_passes_again wait_for 20 guest run -t 30 a \
+    "ping -q -c 1 -W 2 10.0.0.3"
+
+say "what cannot be offloaded"
+check set_field_is_added ovs-ofctl add-flow ovsbr0 \
+    "priority=90,icmp,nw_src=10.0.0.4,actions=mod_nw_tos:32,normal"
+check set_field_passes_in_software guest run -t 60 d \
+    "ping -q -c 5 -i 0.2 -W 10 10.0.0.2"
+in_software > "$OUT/software.txt"
+check set_field_is_deleted ovs-ofctl del-flows ovsbr0 icmp,nw_src=10.0.0.4
+check conntrack_is_added ovs-ofctl add-flow ovsbr0 \
+    "priority=80,tcp,in_port=vif$(port d),actions=ct(commit),normal"
+check conntrack_passes_in_software echoes d 10.0.0.2 5100 1024
+check conntrack_is_deleted ovs-ofctl --strict del-flows ovsbr0 \
+    "priority=80,tcp,in_port=vif$(port d)"
+ip addr add 10.0.0.200/24 dev ovsbr0
+check bridge_itself_is_reached guest run -t 60 a \
+    "ping -q -c 3 -i 0.2 -W 10 -s 8000 10.0.0.200"
+
+say "a policer holds what would be offloaded, too"
+check policer_is_set ovs-vsctl --timeout=20 set Interface "vif$(port d)" \
+    ingress_policing_rate=2000 ingress_policing_burst=200
+guest run -t 60 d "ping -q -c 2 10.0.0.2; netperf -P 0 -H 10.0.0.2 -l 3" \
+    > "$OUT/policed.txt"
+rate=$(awk 'NF == 5 { v = int($5) } END { print v }' "$OUT/policed.txt")
+result policed_mbit "$rate"
+check policer_is_not_passed_by test "${rate:-999}" -le 4
+check policer_is_lifted ovs-vsctl --timeout=20 set Interface "vif$(port d)" \
+    ingress_policing_rate=0 ingress_policing_burst=0
+
+say "a VLAN of two, and who is outside"
+check b_is_tagged ovs-vsctl --timeout=20 set Port "vif$(port b)" tag=7
+check c_is_tagged ovs-vsctl --timeout=20 set Port "vif$(port c)" tag=7
+sleep 2
+check inside_talk guest run -t 60 b "ping -q -c 5 -i 0.2 -W 10 10.0.0.3"
+guest run -t 60 a "ping -q -c 2 -W 1 10.0.0.3" > /dev/null 2>&1 &&
+    fail outside_does_not_reach_in "it does"
+ovs-vsctl --timeout=20 clear Port "vif$(port b)" tag
+ovs-vsctl --timeout=20 clear Port "vif$(port c)" tag
+
+say "a guest goes"
+check d_is_destroyed xl destroy d
+check its_port_leaves_the_bridge wait_for 20 sh -c "
+    test \$(ovs-vsctl --timeout=20 list-ports ovsbr0 | grep -c '^vif') = 3"
+check others_go_on guest run -t 60 a "ping -q -c 3 -i 0.2 -W 10 10.0.0.2"
+
+say "vswitchd is killed: installed flows stay, and serve"
+guest run -t 60 a "ping -q -c 3 -i 0.2 10.0.0.2" > /dev/null
+before=$(upcalls a)
+kill -9 "$(cat /run/openvswitch/ovs-vswitchd.pid)"
+check flows_serve_without_vswitchd guest run -t 60 a \
+    "ping -q -c 20 -i 0.2 -W 10 10.0.0.2"
+check nothing_goes_up_meanwhile test $(($(upcalls a) - before)) -le 2
+check vswitchd_starts_again ovs-vswitchd --detach --no-chdir --pidfile \
+    --log-file
+check pair_talks_after_restart wait_for 30 guest run -t 30 a \
+    "ping -q -c 1 -W 2 10.0.0.2"
+
+say "idle flows age"
+for name in a b c; do
+    guest run $name "ip link set eth0 down" > /dev/null
+done
+check idle_flows_age wait_for 40 no_flows

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/******************************************************************************
+ * test-fabric.c
+ *
+ * What goes up to the driver domain, what it sends, and that neither it nor a
+ * guest that floods it harms others.
+ */
+
+#include "traffic.h"
+
+static struct guest *f;         /* the driver domain */
+
+void test_setup(void)
+{
+    guests_boot("1M");
+}
+
+/* a, b and c, with the flows of three_guests(), and the driver domain. */
+static void world(void)
+{
+    three_guests();
+    f = guest_fabric();
+}
+
+/* Packets of g for nobody that a flow knows, until len of them are sent. */
+static void unknown(struct guest *g, unsigned int nr, unsigned int inl)
+{
+    while ( nr-- )
+    {
+        struct pkt p = pkt_new(g, 9, inl);
+
+        while ( !guest_put(g, &p) )
+            CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+    }
+    CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+}
+
+/* An ARP request's first bytes. */
+static struct pkt arp(const struct guest *g)
+{
+    struct pkt p = pkt_new(g, 9, 60);
+
+    p.inl[12] = 0x08;
+    p.inl[13] = 0x06;
+
+    return p;
+}
+
+/* f reads all that there is for it; how many come from g. */
+static unsigned int reads(const struct guest *g)
+{
+    unsigned int n = 0;
+
+    do {
+        while ( guest_get(f) )
+            n += f->got.h.port == g->port;
+        guest_fill(f);
+        CHECK_EQ(guest_doorbell(f, HICAMP_DOORBELL_RX), 0);
+    } while ( f->ctrl->rx_prod != f->rx_cons );
+
+    return n;
+}
+
+/* ---- Up ------------------------------------------------------------------ */
+
+TEST(what_no_flow_serves_comes_up_with_its_port_and_why)
+{
+    struct frame tcp = tcp_frame(false);
+    struct pkt p;
+
+    world();
+    p = pkt_new(a, 9, 100);
+    transmit(&p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_MISS);
+
+    p.h.id = 7;
+    pkt_extent(&p, a, 1000, 5000, false);
+    pkt_extent(&p, a, 9000, 700, true);
+    transmit(&p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_MISS);
+    completed(7, HICAMP_COMP_OK);
+
+    /* With all that is needed to finish it. */
+    tcp.b[5] ^= 1;
+    p = pkt_frame(&tcp, 9000);
+    p.h.flags = HICAMP_PKT_CSUM_PARTIAL;
+    p.h.csum_start = 34;
+    p.h.csum_offset = 16;
+    p.h.gso_type = HICAMP_GSO_TCPV4;
+    p.h.gso_size = 1400;
+    transmit(&p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_MISS);
+
+    CHECK_EQ(COUNT(a, upcalls), 3);
+    CHECK_EQ(COUNT(a, drop_upcall), 0);
+    CHECK(!guest_get(b) && !guest_get(c) && !guest_get(f));
+    guests_end();
+}
+
+TEST(an_action_sends_up_what_also_leaves)
+{
+    struct hicamp_action list[] = {
+        { HICAMP_ACT_UPCALL, 8, 0 }, { HICAMP_ACT_OUTPUT, 8, 0 },
+    };
+    struct pkt p;
+
+    world();
+    list[1].arg = b->port;
+    CHECK_EQ(flow_op(a->port, 3, HICAMP_FLOW_ADD, list, 2), 0);
+    p = pkt_new(a, 3, 60);
+    pkt_extent(&p, a, 0, 3000, false);
+    transmit(&p);
+    guest_expect(b, a, &p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_ACTION);
+    completed(p.h.id, HICAMP_COMP_OK);
+    CHECK_EQ(COUNT(a, drop_action), 0);
+    guests_end();
+}
+
+TEST(without_a_driver_domain_it_is_dropped_and_counted)
+{
+    struct pkt p;
+
+    three_guests();
+    p = pkt_new(a, 9, 60);
+    p.h.id = 3;
+    pkt_extent(&p, a, 0, 3000, false);
+    transmit(&p);
+    completed(3, HICAMP_COMP_OK);
+    CHECK_EQ(COUNT(a, upcalls), 1);
+    CHECK_EQ(COUNT(a, drop_upcall), 1);
+    CHECK_EQ(host_info().lines_used, 0);
+    guests_end();
+}
+
+/* ---- Down ---------------------------------------------------------------- */
+
+TEST(what_the_driver_domain_sends_reaches_the_port_it_names)
+{
+    struct hicamp_comp comp;
+    struct guest *to[2];
+    unsigned int i;
+
+    world();
+    to[0] = b;
+    to[1] = a;
+    for ( i = 0; i < 40; i++ )
+    {
+        struct pkt p = pkt_new(f, 1, 20 + i);
+
+        p.h.port = to[i % 2]->port;
+        p.h.id = i;
+        if ( i % 3 )
+            pkt_extent(&p, f, 100 * i, 1500, i % 3 == 1);
+        CHECK(guest_put(f, &p));
+        CHECK_EQ(guest_doorbell(f, HICAMP_DOORBELL_TX), 0);
+        guest_expect(to[i % 2], f, &p);
+        guest_fill(to[i % 2]);
+        if ( i % 3 )
+        {
+            CHECK(guest_reap(f, &comp));
+            CHECK_EQ(comp.id, i);
+            CHECK_EQ(comp.status, HICAMP_COMP_OK);
+        }
+    }
+    CHECK_EQ(COUNT(f, upcalls), 0);
+    CHECK_EQ(COUNT(b, rx_packets), 20);
+    guests_end();
+}
+
+TEST(what_is_for_nobody_or_for_the_fabric_is_dropped_and_counted)
+{
+    uint32_t gone;
+    unsigned int i;
+
+    world();
+    gone = c->port;
+    CHECK_EQ(guest_destroy(c), 0);
+    for ( i = 0; i < 5; i++ )
+    {
+        const uint32_t to[] = { 0, gone, f->port, 0xffffffff, 1023 };
+        struct pkt p = pkt_new(f, 1, 60);
+
+        p.h.port = to[i];
+        CHECK(guest_put(f, &p));
+    }
+    CHECK_EQ(guest_doorbell(f, HICAMP_DOORBELL_TX), 0);
+    CHECK_EQ(COUNT(f, drop_noport), 5);
+    CHECK_EQ(COUNT(f, tx_packets), 5);
+    CHECK(!guest_get(f) && !guest_get(a) && !guest_get(b));
+    CHECK_EQ(host_info().lines_used, 0);
+    guests_end();
+}
+
+TEST(a_guest_names_no_port_and_nobody_gives_a_reason)
+{
+    struct pkt p;
+
+    world();
+    p = pkt_new(a, 1, 60);
+    p.h.port = b->port;
+    refused(&p, CNT(drop_malformed));
+    p.h.port = 0;
+    p.h.reason = HICAMP_REASON_MISS;
+    refused(&p, CNT(drop_malformed));
+
+    p = pkt_new(f, 1, 60);
+    p.h.port = b->port;
+    p.h.reason = HICAMP_REASON_MISS;
+    CHECK(guest_put(f, &p));
+    CHECK_EQ(guest_doorbell(f, HICAMP_DOORBELL_TX), 0);
+    CHECK_EQ(COUNT(f, drop_malformed), 1);
+    CHECK(!guest_get(b));
+    guests_end();
+}
+
+/* ---- Who serves it ------------------------------------------------------- */
+
+TEST(there_is_one_fabric_and_only_an_administrator_serves_it)
+{
+    struct hicamp_port_attach attach = { .devid = HICAMP_FABRIC_DEVID,
+                                         .nr_queues = 1 };
+    struct hicamp_port_detach detach = { .devid = HICAMP_FABRIC_DEVID };
+    struct hicamp_port_create create = { .domid = 1,
+                                         .devid = HICAMP_FABRIC_DEVID };
+
+    world();
+    CHECK_EQ(emul_hypercall(a->d, HICAMP_OP_fabric_attach, &attach), -EPERM);
+    CHECK_EQ(emul_hypercall(a->d, HICAMP_OP_fabric_detach, &detach), -EPERM);
+    CHECK_EQ(guest_attach(f), -EBUSY);
+    attach.nr_queues = 0;
+    CHECK_EQ(emul_hypercall(f->d, HICAMP_OP_fabric_attach, &attach), -EINVAL);
+    attach.devid = 0;
+    CHECK_EQ(emul_hypercall(f->d, HICAMP_OP_fabric_attach, &attach), -EINVAL);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_fabric_detach, &detach),
+             -ENOTCONN);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_port_create, &create), -EINVAL);
+    CHECK_EQ(guest_info(f).flags, HICAMP_PORT_ATTACHED | HICAMP_PORT_FABRIC);
+    CHECK_EQ(host_info().ports, 4);
+
+    detach.pad = 1;
+    CHECK_EQ(emul_hypercall(f->d, HICAMP_OP_fabric_detach, &detach), -EINVAL);
+    CHECK_EQ(guest_detach(f), 0);
+    CHECK_EQ(host_info().ports, 3);
+    detach.pad = 0;
+    CHECK_EQ(emul_hypercall(f->d, HICAMP_OP_fabric_detach, &detach),
+             -ENOTCONN);
+
+    /* An attach that fails leaves nothing. */
+    attach.devid = HICAMP_FABRIC_DEVID;
+    attach.nr_queues = 1;
+    CHECK_EQ(emul_hypercall(f->d, HICAMP_OP_fabric_attach, &attach), -EFAULT);
+    CHECK_EQ(host_info().ports, 3);
+    CHECK_EQ(guest_attach(f), 0);
+    guests_end();
+}
+
+TEST(no_flow_can_name_the_fabric)
+{
+    struct hicamp_action out = { HICAMP_ACT_OUTPUT, 8, 0 };
+
+    world();
+    out.arg = f->port;
+    CHECK_EQ(flow_op(a->port, 4, HICAMP_FLOW_ADD, &out, 1), -ENOENT);
+    out.arg = b->port;
+    CHECK_EQ(flow_op(f->port, 4, HICAMP_FLOW_ADD, &out, 1), -ENOENT);
+    guests_end();
+}
+
+TEST(when_the_driver_domain_dies_guests_go_on_and_another_takes_its_place)
+{
+    struct pkt p;
+    unsigned int i;
+
+    world();
+    for ( i = 0; i < 100; i++ )
+    {
+        p = pkt_new(a, 9, 60);
+        p.h.id = i % 32;
+        pkt_extent(&p, a, i, 2000, false);
+        CHECK(guest_put(a, &p));
+        if ( i % 8 == 7 )
+            CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+        reap_all(a, HICAMP_COMP_OK);
+    }
+    CHECK(guest_info(f).queued > 0);
+    guest_kill(f);
+    reap_all(a, HICAMP_COMP_OK);
+    CHECK_EQ(guest_info(a).borrowed, 0);
+    CHECK_EQ(host_info().lines_used, 0);
+    CHECK_EQ(host_info().ports, 3);
+
+    p = pkt_new(a, 1, 60);
+    arrives(&p);
+    p = pkt_new(a, 9, 60);
+    transmit(&p);
+
+    f = guest_fabric();
+    transmit(&p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_MISS);
+    guests_end();
+}
+
+/* ---- Who floods ---------------------------------------------------------- */
+
+TEST(who_floods_leaves_room_for_the_first_packets_of_others)
+{
+    unsigned int queued, n;
+    struct pkt p;
+
+    world();
+
+    /* The rings are full, and the line as full as one port may make it. */
+    unknown(a, 600, 60);
+    queued = guest_info(f).queued;
+    n = COUNT(a, drop_upcall);
+    CHECK(queued > 64 && queued <= 128);
+    CHECK(n > 300);
+
+    /* Nothing of it costs anybody else his packets. */
+    unknown(c, 30, 60);
+    CHECK_EQ(COUNT(c, drop_upcall), 0);
+    CHECK_EQ(guest_info(f).queued, queued + 30);
+    p = pkt_new(a, 1, 100);
+    arrives(&p);
+
+    /* What keeps the network alive gets through for the one who floods, too. */
+    p = arp(a);
+    transmit(&p);
+    CHECK_EQ(COUNT(a, drop_upcall), n);
+    CHECK_EQ(guest_info(f).queued, queued + 31);
+    unknown(a, 1, 60);
+    CHECK_EQ(COUNT(a, drop_upcall), n + 1);
+
+    /* When it has been read, all have their share again. */
+    CHECK_EQ(reads(c), 30);
+    CHECK_EQ(guest_info(f).queued, 0);
+    unknown(a, 10, 60);
+    CHECK_EQ(COUNT(a, drop_upcall), n + 1);
+    CHECK_EQ(reads(a), 10);
+    guests_end();
+}
+
+TEST(however_many_flood_the_line_is_bounded_and_the_last_gets_in)
+{
+    struct guest *g[12];
+    unsigned int i;
+    struct pkt p;
+
+    world();
+    for ( i = 0; i < ARRAY_SIZE(g); i++ )
+        g[i] = guest_new();
+    for ( i = 0; i < ARRAY_SIZE(g); i++ )
+        unknown(g[i], 300, 60);
+    CHECK(guest_info(f).queued <= WAIT_SLOTS - WAIT_SLOTS / 4);
+    CHECK_EQ(COUNT(f, drop_queue), 0);
+
+    /* Not even floods of ARP take the last places. */
+    p = arp(a);
+    for ( i = 0; i < 300; i++ )
+    {
+        CHECK(guest_put(a, &p));
+        CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+    }
+    CHECK(guest_info(f).queued < WAIT_SLOTS);
+    p = arp(b);
+    CHECK(guest_put(b, &p));
+    CHECK_EQ(guest_doorbell(b, HICAMP_DOORBELL_TX), 0);
+    CHECK_EQ(COUNT(b, drop_upcall), 0);
+    guests_end();
+}
+
+TEST(what_waits_for_a_driver_domain_that_stands_still_is_given_back)
+{
+    struct pkt p;
+    unsigned int i;
+
+    world();
+    unknown(a, 300, 60);
+    for ( i = 0; i < 8; i++ )
+    {
+        p = pkt_new(c, 9, 60);
+        p.h.id = i;
+        pkt_extent(&p, c, i, 3000, false);
+        CHECK(guest_put(c, &p));
+    }
+    CHECK_EQ(guest_doorbell(c, HICAMP_DOORBELL_TX), 0);
+    CHECK_EQ(guest_info(c).borrowed, 8);
+    CHECK_EQ(guest_detach(c), 0);
+    CHECK_EQ(COUNT(c, copied_revoke), 8);
+    CHECK_EQ(reads(c), 8);
+    guests_end();
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * tab-width: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
