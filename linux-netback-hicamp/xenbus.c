@@ -27,13 +27,14 @@
  *                                           Initialising: from the top, the
  *                                           port is still there
  *
- * A front end that has no hicamp-abi is another driver.  It is told so, not
- * kept waiting: stock Linux xen-netfront finds that it may have 0 queues, logs
- * "no queues" and closes; one that connects nevertheless is closed from here.
+ * A front end that connects without a hicamp-abi is another driver: the vif is
+ * handed to stock netback, whose features were offered beside ours, and the guest
+ * has a network, only slower.  hicamp-declined tells later probes.
  *
  * Invariant: from probe to remove there is a port and there is a representor,
  * whatever the front end does.  Everything between probe and remove runs in
- * xenwatch, one call at a time, and so needs no lock.
+ * xenwatch, one call at a time, and so needs no lock; the hand-over runs apart
+ * from it, as it unbinds the device, and touches the device alone.
  *
  * Who may call: the xenbus driver core only.
  */
@@ -43,6 +44,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -64,7 +66,17 @@ struct hicamp_vif {
 	bool met;			/* frontend was seen other than Closed */
 	bool spoken;			/* ... wrote a hicamp-abi we speak */
 	bool complained;		/* about this guest's driver, once */
+	bool declined;			/* stock netback is to have the vif */
 };
+
+/* A vif on its way to stock netback. */
+struct vif_hand_over {
+	struct work_struct work;
+	struct xenbus_device *dev;	/* with a reference */
+	char name[IFNAMSIZ];
+};
+
+static struct workqueue_struct *vif_wq;
 
 /* ---- What the front end does ------------------------------------------- */
 
@@ -80,7 +92,7 @@ static void vif_complain(struct hicamp_vif *vif, int err, const char *what)
 	vif->complained = true;
 }
 
-/* Whether the front end's driver speaks our language; complains if not. */
+/* Whether the front end's driver is ours, and speaks our version. */
 static bool vif_spoken(struct hicamp_vif *vif)
 {
 	unsigned int abi;
@@ -89,11 +101,8 @@ static bool vif_spoken(struct hicamp_vif *vif)
 		return true;
 
 	if (xenbus_scanf(XBT_NIL, vif->dev->otherend, "hicamp-abi", "%u",
-			 &abi) != 1) {
-		vif_complain(vif, -EPROTONOSUPPORT,
-			     "the guest's driver is not hicamp-netfront: it wrote no hicamp-abi; this vif carries nothing until the guest loads hicamp-netfront or the vif gets another script");
+			 &abi) != 1)
 		return false;
-	}
 	if (abi != HICAMP_ABI_VERSION) {
 		vif_complain(vif, -EPROTONOSUPPORT,
 			     "the guest's hicamp-netfront speaks another hicamp-abi");
@@ -135,18 +144,73 @@ static bool vif_plugged(struct hicamp_vif *vif)
 	return plugged;
 }
 
+/* Bring up what has taken the representor's place, as the script had it. */
+static void vif_up(const char *name)
+{
+	struct net_device *dev;
+
+	rtnl_lock();
+	dev = __dev_get_by_name(&init_net, name);
+	if (dev && dev_open(dev, NULL))
+		pr_warn("%s: cannot bring it up\n", name);
+	rtnl_unlock();
+}
+
+static void vif_hand_over_work(struct work_struct *work)
+{
+	struct vif_hand_over *h = container_of(work, struct vif_hand_over,
+					       work);
+	struct device *dev = &h->dev->dev;
+
+	device_release_driver(dev);
+	if (device_attach(dev) == 1)
+		vif_up(h->name);
+	else
+		pr_warn("%s: no other driver takes it: is xen-netback loaded?\n",
+			h->name);
+	put_device(dev);
+	kfree(h);
+}
+
+/* The front end is another driver, and has connected to what stock netback has. */
+static void vif_decline(struct hicamp_vif *vif)
+{
+	struct vif_hand_over *h;
+
+	if (vif->declined)
+		return;
+	h = kzalloc(sizeof(*h), GFP_KERNEL);
+	if (!h || xenbus_printf(XBT_NIL, vif->dev->nodename, "hicamp-declined",
+				"%u", 1)) {
+		vif_complain(vif, -ENOMEM, "cannot be handed to xen-netback");
+		kfree(h);
+		return;
+	}
+	pr_info("%s: the guest's driver is not hicamp-netfront: handed to xen-netback\n",
+		netdev_name(vif->rep));
+	vif->declined = true;
+	strscpy(h->name, netdev_name(vif->rep), sizeof(h->name));
+	h->dev = vif->dev;
+	get_device(&vif->dev->dev);
+	INIT_WORK(&h->work, vif_hand_over_work);
+	queue_work(vif_wq, &h->work);
+}
+
 /* The front end is Connected: follow, now or when the script is through. */
 static void vif_connect(struct hicamp_vif *vif)
 {
-	if (vif->dev->state != XenbusStateInitWait)
+	if (vif->dev->state != XenbusStateInitWait || !vif_plugged(vif))
 		return;
 
 	if (!vif_spoken(vif)) {
-		xenbus_switch_state(vif->dev, XenbusStateClosed);
+		if (!vif->complained)
+			vif_decline(vif);
+		else
+			xenbus_switch_state(vif->dev, XenbusStateClosed);
 		return;
 	}
 
-	if (!vif_attached(vif) || !vif_plugged(vif))
+	if (!vif_attached(vif))
 		return;
 
 	netif_carrier_on(vif->rep);
@@ -306,10 +370,16 @@ static void vif_destroy(struct hicamp_vif *vif)
 /* What the front end, and whoever looks, is to know before InitWait. */
 static const char * const vif_nodes[] = { "hicamp-abi", "hicamp-port" };
 
+/* What stock netback offers, and does if the vif becomes its own. */
+static const char * const stock_features[] = {
+	"feature-rx-copy", "feature-sg", "feature-gso-tcpv4",
+	"feature-gso-tcpv6", "feature-ipv6-csum-offload",
+};
+
 static int vif_offer(struct hicamp_vif *vif)
 {
 	struct xenbus_device *dev = vif->dev;
-	int err;
+	int err, i;
 
 	err = xenbus_printf(XBT_NIL, dev->nodename, "hicamp-abi", "%u",
 			    HICAMP_ABI_VERSION);
@@ -317,17 +387,9 @@ static int vif_offer(struct hicamp_vif *vif)
 		err = xenbus_printf(XBT_NIL, dev->nodename, "hicamp-port",
 				    "%u", vif->port);
 
-	/*
-	 * These two are for stock front ends.  Without feature-rx-copy, Linux's
-	 * would stay in Initialising, and hold up its boot for five minutes;
-	 * with it, and no queues, it gives up and closes.
-	 */
-	if (!err)
-		err = xenbus_printf(XBT_NIL, dev->nodename, "feature-rx-copy",
+	for (i = 0; !err && i < ARRAY_SIZE(stock_features); i++)
+		err = xenbus_printf(XBT_NIL, dev->nodename, stock_features[i],
 				    "%u", 1);
-	if (!err)
-		err = xenbus_printf(XBT_NIL, dev->nodename,
-				    "multi-queue-max-queues", "%u", 0);
 	if (err)
 		xenbus_dev_fatal(dev, err, "writing features");
 	return err;
@@ -353,7 +415,8 @@ static int vif_probe(struct xenbus_device *dev,
 	script = xenbus_read(XBT_NIL, dev->nodename, "script", NULL);
 	if (IS_ERR(script))
 		return -ENODEV;
-	if (strcmp(kbasename(script), HICAMP_SCRIPT)) {
+	if (strcmp(kbasename(script), HICAMP_SCRIPT) ||
+	    xenbus_exists(XBT_NIL, dev->nodename, "hicamp-declined")) {
 		err = -ENODEV;
 		goto free_script;
 	}
@@ -407,9 +470,14 @@ static void vif_remove(struct xenbus_device *dev)
 	unregister_xenbus_watch(&vif->own);
 	kfree(vif->own.node);
 
-	/* The next representor has to be put into place by the script again. */
-	xenbus_rm(XBT_NIL, dev->nodename, "hotplug-status");
-	kobject_uevent(&dev->dev.kobj, KOBJ_OFFLINE);
+	/*
+	 * The next representor has to be put into place by the script again;
+	 * stock netback's vif has the name that a bridge knows.
+	 */
+	if (!vif->declined) {
+		xenbus_rm(XBT_NIL, dev->nodename, "hotplug-status");
+		kobject_uevent(&dev->dev.kobj, KOBJ_OFFLINE);
+	}
 
 	vif_withdraw(vif);
 	dev_set_drvdata(&dev->dev, NULL);
@@ -460,9 +528,12 @@ static int __init hicamp_netback_init(void)
 	if (err)
 		return err;
 
+	vif_wq = alloc_ordered_workqueue(KBUILD_MODNAME, 0);
+	if (!vif_wq)
+		return -ENOMEM;
 	err = hicamp_rep_init();
 	if (err)
-		return err;
+		goto destroy;
 
 	/*
 	 * Without an owner, or each vif would hold a reference to the module
@@ -470,8 +541,12 @@ static int __init hicamp_netback_init(void)
 	 * removes every vif before it returns.
 	 */
 	err = __xenbus_register_backend(&vif_driver, NULL, KBUILD_MODNAME);
-	if (err)
-		hicamp_rep_exit();
+	if (!err)
+		return 0;
+
+	hicamp_rep_exit();
+destroy:
+	destroy_workqueue(vif_wq);
 	return err;
 }
 module_init(hicamp_netback_init);
@@ -479,6 +554,7 @@ module_init(hicamp_netback_init);
 static void __exit hicamp_netback_exit(void)
 {
 	xenbus_unregister_driver(&vif_driver);
+	destroy_workqueue(vif_wq);
 	hicamp_rep_exit();
 }
 module_exit(hicamp_netback_exit);

@@ -14,7 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1]
 TESTS = ('TCP_STREAM', 'TCP_MAERTS', 'TCP_RR', 'UDP_STREAM')
 TOOLS = {'netperf': TESTS, 'iperf3': ('TCP_STREAM', 'UDP_STREAM')}
-FLOWS = ('one', 'loopback', 'pairwise', 'all-to-all')
+FLOWS = ('one', 'loopback', 'pairwise', 'all-to-all', 'external')
+OUTSIDE = 'outside'             # who is no guest; see the agent
 GUESTS_MAX = 26                 # they are called a to z
 
 
@@ -91,7 +92,8 @@ def _check_test(name, test):
     test.setdefault('name', test['test'].lower())
     if not re.fullmatch('[a-z0-9_-]+', test['name']):
         raise EvalError(f'{name}: a test is not called "{test["name"]}"')
-    test.setdefault('guests', [1 if test['flows'] == 'loopback' else 2])
+    alone = test['flows'] in ('loopback', 'external')
+    test.setdefault('guests', [1 if alone else 2])
     for key, low, high in (('size', 1, 65536), ('guests', 1, GUESTS_MAX)):
         values = test.get(key)
         if not values or not all(isinstance(v, int) and low <= v <= high
@@ -108,6 +110,8 @@ def flows(kind, guests):
     letters = [chr(ord('a') + i) for i in range(guests)]
     if kind == 'loopback':
         return [('a', 'a')]
+    if kind == 'external':
+        return [(letter, OUTSIDE) for letter in letters]
     if kind == 'all-to-all':
         return [(s, d) for s in letters for d in letters if s != d]
     if guests < 2 or (kind == 'pairwise' and guests % 2):

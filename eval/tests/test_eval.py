@@ -108,6 +108,7 @@ class Scenarios(unittest.TestCase):
         self.assertEqual(scenario.flows('pairwise', 4),
                          [('a', 'b'), ('c', 'd')])
         self.assertEqual(len(scenario.flows('all-to-all', 5)), 20)
+        self.assertEqual(scenario.flows("external", 1), [("a", "outside")])
         self.assertEqual(scenario.flows('loopback', 1), [('a', 'a')])
         for kind, guests in (('pairwise', 3), ('one', 1)):
             with self.assertRaises(scenario.EvalError):
