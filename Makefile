@@ -18,7 +18,7 @@ help:
 	@echo "make shell      boot a host with two guests and get dom0's console"
 	@echo "make test       unit, boot-test, gate (about 31 min, fresh)"
 	@echo "make unit       tests that need no host: hypervisor's rooms in user"
-	@echo "                space, hicampctl, dedup, hotplug script, series"
+	@echo "                space, hicampctl, dedup, host set-up, hotplug, series"
 	@echo "make boot-test  boot scenarios under QEMU"
 	@echo "make soak       ports, guests and saves that come and go, 10 rounds;"
 	@echo "                segments, and what guests lend"
@@ -53,7 +53,7 @@ test: deps
 	tools/run-tests
 
 unit: deps
-	tools/run-tests unit hicampctl dedup hotplug eval series
+	tools/run-tests unit hicampctl dedup host hotplug eval series
 
 boot-test: deps
 	$(TESTBED) test

@@ -81,7 +81,9 @@ detach_attach() {
 
 save_restore() {
     say "round $round: saved and restored"
-    flood 4 a 10.0.0.2
+    # Long enough for TCP to try again after the seconds without a port, which
+    # it does at intervals that double; netperf gives up soon after its end.
+    flood 12 a 10.0.0.2
     check "guest_is_saved_under_traffic_$round" timeout 120 xl save a \
         /tmp/a.save
     check "guest_is_restored_$round" timeout 120 xl restore /tmp/a.save
