@@ -240,64 +240,190 @@ static int translate_match(struct flow_cls_offload *f, struct hicamp_flow *flow)
 
 /* ---- Actions ----------------------------------------------------------- */
 
+/* A list of actions being written; set is the one that can still grow. */
+struct writer {
+	u8 *list;
+	u32 bytes, room;
+	struct hicamp_act_set *set;
+	struct netlink_ext_ack *extack;
+};
+
+static void *add_item(struct writer *w, u16 type, u32 arg, u32 more)
+{
+	struct hicamp_action *item = (void *)(w->list + w->bytes);
+
+	if (w->bytes + sizeof(*item) + more > w->room) {
+		NL_SET_ERR_MSG(w->extack, "too many actions");
+		return NULL;
+	}
+	item->type = type;
+	item->bytes = sizeof(*item) + more;
+	item->arg = arg;
+	memset(item + 1, 0, more);
+	w->bytes += item->bytes;
+	w->set = NULL;
+	return item + 1;
+}
+
+static int add_output(struct writer *w, const struct net_device *dev)
+{
+	u32 port = hicamp_rep_port(dev);
+
+	if (!port) {
+		NL_SET_ERR_MSG(w->extack, "output to what is no port of the switch");
+		return -EOPNOTSUPP;
+	}
+	return add_item(w, HICAMP_ACT_OUTPUT, port, 0) ? 0 : -EOPNOTSUPP;
+}
+
+static int add_push(struct writer *w, __be16 proto, u16 vid, u8 prio)
+{
+	u32 tci = vid | prio << VLAN_PRIO_SHIFT;
+
+	return add_item(w, HICAMP_ACT_PUSH_VLAN,
+			(u32)be16_to_cpu(proto) << 16 | tci, 0) ?
+	       0 : -EOPNOTSUPP;
+}
+
+/* The set of fields that follows what was done before. */
+static struct hicamp_act_set *the_set(struct writer *w)
+{
+	if (!w->set)
+		w->set = add_item(w, HICAMP_ACT_SET, 0, sizeof(*w->set));
+	return w->set;
+}
+
+static int set_vlan(struct writer *w, u16 vid, u8 prio)
+{
+	struct hicamp_act_set *set = the_set(w);
+
+	if (!set)
+		return -EOPNOTSUPP;
+	set->mask.vlan_tci = cpu_to_be16(VLAN_VID_MASK | VLAN_PRIO_MASK);
+	set->value.vlan_tci = cpu_to_be16(vid | prio << VLAN_PRIO_SHIFT);
+	return 0;
+}
+
+/* One byte of a header, where pedit counts, in the fields of a flow. */
+static u8 *field_of(struct hicamp_flow_key *k, enum flow_action_mangle_base h,
+		    unsigned int at)
+{
+	switch (h) {
+	case FLOW_ACT_MANGLE_HDR_TYPE_ETH:
+		return at < 6 ? &k->eth_dst[at] :
+		       at < 12 ? &k->eth_src[at - 6] : NULL;
+	case FLOW_ACT_MANGLE_HDR_TYPE_IP4:
+		return at == 1 ? &k->ip_tos : at == 8 ? &k->ip_ttl :
+		       at >= 12 && at < 16 ? &k->ip_src[at - 12] :
+		       at >= 16 && at < 20 ? &k->ip_dst[at - 16] : NULL;
+	case FLOW_ACT_MANGLE_HDR_TYPE_IP6:
+		return at == 7 ? &k->ip_ttl :
+		       at >= 8 && at < 24 ? &k->ip_src[at - 8] :
+		       at >= 24 && at < 40 ? &k->ip_dst[at - 24] : NULL;
+	case FLOW_ACT_MANGLE_HDR_TYPE_TCP:
+	case FLOW_ACT_MANGLE_HDR_TYPE_UDP:
+		return at < 2 ? (u8 *)&k->l4_src + at :
+		       at < 4 ? (u8 *)&k->l4_dst + at - 2 : NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* pedit: four bytes at offset, of which mask says what stays. */
+static int mangle(struct writer *w, const struct flow_action_entry *act)
+{
+	u32 value = act->mangle.val, mask = ~act->mangle.mask;
+	const u8 *v = (u8 *)&value, *m = (u8 *)&mask;
+	struct hicamp_act_set *set = the_set(w);
+	unsigned int i;
+
+	if (!set)
+		return -EOPNOTSUPP;
+	for (i = 0; i < 4; i++) {
+		unsigned int at = act->mangle.offset + i;
+		u8 *to, *bits;
+
+		if (!m[i])
+			continue;
+		to = field_of(&set->value, act->mangle.htype, at);
+		bits = field_of(&set->mask, act->mangle.htype, at);
+		if (!to) {
+			NL_SET_ERR_MSG(w->extack, "a field that the switch cannot set");
+			return -EOPNOTSUPP;
+		}
+		*bits |= m[i];
+		*to = (*to & ~m[i]) | (v[i] & m[i]);
+	}
+	return 0;
+}
+
+/*
+ * One action. Edits come before outputs, or the switch refuses the flow.
+ *
+ * Return: 0, 1 if it ends the packet's way, or an error.
+ */
+static int translate_one(struct writer *w, const struct flow_action_entry *act)
+{
+	int err;
+
+	switch (act->id) {
+	case FLOW_ACTION_DROP:
+		return 1;
+	case FLOW_ACTION_REDIRECT:
+		err = add_output(w, act->dev);
+		return err ?: 1;
+	case FLOW_ACTION_MIRRED:
+		return add_output(w, act->dev);
+	case FLOW_ACTION_VLAN_PUSH:
+		return add_push(w, act->vlan.proto, act->vlan.vid,
+				act->vlan.prio);
+	case FLOW_ACTION_VLAN_POP:
+		return add_item(w, HICAMP_ACT_POP_VLAN, 0, 0) ? 0 : -EOPNOTSUPP;
+	case FLOW_ACTION_VLAN_MANGLE:
+		return set_vlan(w, act->vlan.vid, act->vlan.prio);
+	case FLOW_ACTION_MANGLE:
+		return mangle(w, act);
+	case FLOW_ACTION_CSUM:	/* the switch repairs what it changes */
+		return 0;
+	default:
+		NL_SET_ERR_MSG(w->extack, "action that the switch does not know");
+		return -EOPNOTSUPP;
+	}
+}
+
 static int translate_actions(struct flow_cls_offload *f, void *list, u32 room)
 {
 	struct flow_rule *rule = flow_cls_offload_flow_rule(f);
-	struct netlink_ext_ack *extack = f->common.extack;
+	struct writer w = {
+		.list = list,
+		.room = room,
+		.extack = f->common.extack,
+	};
 	const struct flow_action_entry *act;
-	struct hicamp_action *item = list;
-	unsigned int nr = 0;
-	bool last = false;
-	int i;
+	int i, rc = 0;
 
 	if (!flow_action_has_entries(&rule->action)) {
-		NL_SET_ERR_MSG(extack, "rule without an action");
+		NL_SET_ERR_MSG(w.extack, "rule without an action");
 		return -EOPNOTSUPP;
 	}
-	if (!flow_action_basic_hw_stats_check(&rule->action, extack))
+	if (!flow_action_basic_hw_stats_check(&rule->action, w.extack))
 		return -EOPNOTSUPP;
 
 	flow_action_for_each(i, act, &rule->action) {
-		u32 port;
-
-		if (last) {
-			NL_SET_ERR_MSG(extack, "action behind the last one");
+		if (rc) {
+			NL_SET_ERR_MSG(w.extack, "action behind the last one");
 			return -EOPNOTSUPP;
 		}
-		switch (act->id) {
-		case FLOW_ACTION_DROP:
-			last = true;
-			continue;
-		case FLOW_ACTION_REDIRECT:
-			last = true;
-			fallthrough;
-		case FLOW_ACTION_MIRRED:
-			port = hicamp_rep_port(act->dev);
-			break;
-		default:
-			NL_SET_ERR_MSG(extack, "action that the switch does not know");
-			return -EOPNOTSUPP;
-		}
-		if (!port) {
-			NL_SET_ERR_MSG(extack, "output to what is no port of the switch");
-			return -EOPNOTSUPP;
-		}
-		if ((nr + 1) * sizeof(*item) > room) {
-			NL_SET_ERR_MSG(extack, "too many outputs");
-			return -EOPNOTSUPP;
-		}
-		item[nr++] = (struct hicamp_action) {
-			.type = HICAMP_ACT_OUTPUT,
-			.bytes = sizeof(*item),
-			.arg = port,
-		};
+		rc = translate_one(&w, act);
+		if (rc < 0)
+			return rc;
 	}
 	/* After a mirred the packet would go on in software. */
-	if (!last) {
-		NL_SET_ERR_MSG(extack, "rule that does not end the packet's way");
+	if (!rc) {
+		NL_SET_ERR_MSG(w.extack, "rule that does not end the packet's way");
 		return -EOPNOTSUPP;
 	}
-	return nr * sizeof(*item);
+	return w.bytes;
 }
 
 int hicamp_tc_translate(struct flow_cls_offload *f, u32 in_port,

@@ -148,12 +148,14 @@ static bool vif_plugged(struct hicamp_vif *vif)
 static void vif_up(const char *name)
 {
 	struct net_device *dev;
+	int err;
 
 	rtnl_lock();
 	dev = __dev_get_by_name(&init_net, name);
-	if (dev && dev_open(dev, NULL))
-		pr_warn("%s: cannot bring it up\n", name);
+	err = dev ? dev_open(dev, NULL) : -ENODEV;
 	rtnl_unlock();
+	if (err)
+		pr_warn("%s: cannot be brought up: %d\n", name, err);
 }
 
 static void vif_hand_over_work(struct work_struct *work)
@@ -471,12 +473,14 @@ static void vif_remove(struct xenbus_device *dev)
 	kfree(vif->own.node);
 
 	/*
-	 * The next representor has to be put into place by the script again;
-	 * stock netback's vif has the name that a bridge knows.
+	 * The next representor has to be put into place by the script again, and
+	 * the front end must learn that its port goes; stock netback's vif has
+	 * the name that a bridge knows, and the front end goes on.
 	 */
 	if (!vif->declined) {
 		xenbus_rm(XBT_NIL, dev->nodename, "hotplug-status");
 		kobject_uevent(&dev->dev.kobj, KOBJ_OFFLINE);
+		xenbus_switch_state(dev, XenbusStateClosed);
 	}
 
 	vif_withdraw(vif);
@@ -508,8 +512,8 @@ static const struct xenbus_device_id vif_ids[] = {
 };
 
 /*
- * Unlike stock netback's, no allow_rebind: with this driver the port goes, so
- * the front end must learn that it has lost it, by the state Closed.
+ * allow_rebind keeps xenbus from saying Closed when the driver goes: for stock
+ * netback, which takes over where we leave. Else vif_remove() says it.
  */
 static struct xenbus_driver vif_driver = {
 	.name = "hicamp_vif",	/* the stock drivers are called "vif" */
@@ -517,6 +521,7 @@ static struct xenbus_driver vif_driver = {
 	.probe = vif_probe,
 	.remove = vif_remove,
 	.uevent = vif_uevent,
+	.allow_rebind = true,
 	.otherend_changed = vif_frontend_changed,
 };
 

@@ -261,6 +261,9 @@ static void hnf_tx_kick(struct hnf_queue *q)
 	hnf_tx_service(q, 0);
 }
 
+/* The switch may push two tags among the inline bytes. */
+#define HNF_INLINE_MAX	(HICAMP_INLINE_MAX - 2 * VLAN_HLEN)
+
 /* Where the headers end, as far as checksum metadata tell. */
 static unsigned int hnf_tx_hdr_end(const struct sk_buff *skb)
 {
@@ -287,13 +290,13 @@ static unsigned int hnf_tx_inline_len(const struct sk_buff *skb)
 	unsigned int head = skb_headlen(skb), hdr;
 
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
-		return HICAMP_INLINE_MAX;
+		return HNF_INLINE_MAX;
 	hdr = hnf_tx_hdr_end(skb);
-	if (hdr > head || hdr > HICAMP_INLINE_MAX)
-		return HICAMP_INLINE_MAX;
-	if (head <= HICAMP_INLINE_MAX)
+	if (hdr > head || hdr > HNF_INLINE_MAX)
+		return HNF_INLINE_MAX;
+	if (head <= HNF_INLINE_MAX)
 		return head;
-	return min_t(unsigned int, HICAMP_INLINE_MAX,
+	return min_t(unsigned int, HNF_INLINE_MAX,
 		     HICAMP_HDR_SLOTS(hdr) * HICAMP_SLOT_BYTES -
 		     sizeof(struct hicamp_pkt));
 }
@@ -509,7 +512,7 @@ static int hnf_tx_write(struct hnf_queue *q, struct sk_buff *skb,
 	if (unlikely(q->np->fabric))
 		pkt->port = hnf_tx_cb(skb)->port;
 	pkt->len = skb->len;
-	pkt->inline_len = skb->len <= HICAMP_INLINE_MAX ?
+	pkt->inline_len = skb->len <= HNF_INLINE_MAX ?
 			  skb->len : hnf_tx_inline_len(skb);
 	if (unlikely(!hnf_tx_meta(skb, pkt)))
 		return -EINVAL;
@@ -639,7 +642,7 @@ netdev_features_t hnf_features_check(struct sk_buff *skb,
 				     netdev_features_t features)
 {
 	if (skb->ip_summed == CHECKSUM_PARTIAL &&
-	    hnf_tx_hdr_end(skb) > HICAMP_INLINE_MAX)
+	    hnf_tx_hdr_end(skb) > HNF_INLINE_MAX)
 		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
 	return vlan_features_check(skb, features);
 }

@@ -7,7 +7,7 @@
 
 /* By bit; a bit without a name is printed as its number. */
 static const char *const feature[] = {
-    "tx_ref", "tx_frame", "fabric", "segment", "sealed",
+    "tx_ref", "tx_frame", "fabric", "segment", "sealed", "edit",
 };
 
 /* hicamp_info.admin when nobody has been named: DOMID_INVALID. */

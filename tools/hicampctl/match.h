@@ -56,8 +56,10 @@ struct actions
     };
 };
 
-/* Longest text: a list of outputs, each ",output=" and a name. */
-#define ACTIONS_TEXT    (HICAMP_ACTIONS_MAX / 8 * (PORT_TEXT + 8))
+/* Longest text: outputs, each ",output=" and a name, and some sets. */
+#define ACTIONS_TEXT    (HICAMP_ACTIONS_MAX / 8 * (PORT_TEXT + 8) + \
+                         HICAMP_ACTIONS_MAX / \
+                         sizeof(struct hicamp_act_set) * MATCH_TEXT)
 
 int actions_parse(const char *text, const struct names *names,
                   struct actions *actions, struct err *err);

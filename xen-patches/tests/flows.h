@@ -72,10 +72,11 @@ static inline struct hicamp_flow_key masked(struct hicamp_flow_key k,
 /* Actions: one output; port 0: drop. */
 static inline struct hicamp_acts *output_to(uint32_t port)
 {
+    static const struct hicamp_flow_key any;
     struct hicamp_action a = { HICAMP_ACT_OUTPUT, sizeof(a), port };
     struct hicamp_acts *acts = NULL;
 
-    if ( hicamp_acts_compile(&a, port ? sizeof(a) : 0, &acts) )
+    if ( hicamp_acts_compile(&a, port ? sizeof(a) : 0, &any, &any, &acts) )
         return NULL;
 
     return acts;

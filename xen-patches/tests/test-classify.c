@@ -254,15 +254,16 @@ TEST(action_lists_are_checked)
         { { { HICAMP_ACT_UPCALL, 8, 1 } }, 8, -EINVAL },
         { { { HICAMP_ACT_DROP, 8, 1 } }, 8, -EINVAL },
         { { { 0, 8, 0 } }, 8, -EOPNOTSUPP },
-        { { OUT(1), { 4, 8, 0 } }, 16, -EOPNOTSUPP },
+        { { OUT(1), { 7, 8, 0 } }, 16, -EOPNOTSUPP },
     };
+    static const struct hicamp_flow_key any;
     static uint8_t big[HICAMP_ACTIONS_MAX + 8];
     struct hicamp_acts *acts;
     unsigned int i;
 
     for ( i = 0; i < ARRAY_SIZE(t); i++ )
     {
-        int rc = hicamp_acts_compile(t[i].a, t[i].bytes, &acts);
+        int rc = hicamp_acts_compile(t[i].a, t[i].bytes, &any, &any, &acts);
 
         CHECK_EQ(rc, t[i].rc);
         if ( rc )
@@ -275,10 +276,12 @@ TEST(action_lists_are_checked)
         hicamp_acts_free(acts);
     }
 
-    CHECK_EQ(hicamp_acts_compile(big, sizeof(big), &acts), -EINVAL);
+    CHECK_EQ(hicamp_acts_compile(big, sizeof(big), &any, &any, &acts),
+             -EINVAL);
     for ( i = 0; i < HICAMP_ACTIONS_MAX; i += 8 )
         memcpy(big + i, &t[1].a[0], 8);
-    CHECK_EQ(hicamp_acts_compile(big, HICAMP_ACTIONS_MAX, &acts), 0);
+    CHECK_EQ(hicamp_acts_compile(big, HICAMP_ACTIONS_MAX, &any, &any, &acts),
+             0);
     CHECK_EQ(acts->nr_outputs, HICAMP_ACTIONS_MAX / 8);
     CHECK(!memcmp(hicamp_acts_list(acts), big, HICAMP_ACTIONS_MAX));
     hicamp_acts_free(acts);

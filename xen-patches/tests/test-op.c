@@ -220,7 +220,7 @@ TEST(the_handshake_tells_versions_and_limits)
     CHECK_EQ(CALL(d, version, version, .version = HICAMP_ABI_VERSION), 0);
     CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME |
                                    HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT |
-                                   HICAMP_FEAT_SEALED);
+                                   HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT);
     CHECK_EQ(arg.version.max_queues, 1);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);

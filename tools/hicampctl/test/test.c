@@ -150,7 +150,8 @@ static void wrong_words_exit_2_and_need_no_hypervisor(void)
         "add", "any");
     BAD(2, "flow: eth_dst: '00:zz' is not a MAC address", "flow", "add",
         "in_port=1.0,eth_dst=00:zz", "drop");
-    BAD(2, "flow: 'forward' is not an action (output=PORT, drop, upcall)",
+    BAD(2, "flow: 'forward' is not an action (output=PORT, drop, upcall, "
+        "push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))",
         "flow", "add", "in_port=1.0", "forward");
     BAD(2, "--cookie: '-1' is not a number of 64 bits", "flow", "add", "any",
         "drop", "--cookie", "-1");
@@ -525,7 +526,8 @@ static void a_batch_with_an_error_sends_nothing(void)
     fake_ports(3);
     CHECK(RUN("flow", "add", "--batch", path) == 2, "%s", errors);
     snprintf(text, sizeof(text), "hicampctl: %s:6: flow: 'ip_src' is not an "
-             "action (output=PORT, drop, upcall)\n", path);
+             "action (output=PORT, drop, upcall, push_vlan=[TPID:]TCI, "
+             "pop_vlan, set(FIELD=VALUE,...))\n", path);
     CHECK(!strcmp(errors, text), "%s", errors);
     CHECK(!fake.nr_flows && !fake.calls[HICAMP_OP_version], "sent");
 

@@ -343,6 +343,12 @@ static void noise_is_refused_or_read_back(void)
 
 static void actions_that_are_printed_are_read_back(void)
 {
+    static const char *const sets[] = {
+        "set(eth_src=02:00:00:00:00:01,ip_dst=10.1.2.3),output=1.0",
+        "pop_vlan,set(eth_dst=02:00:00:00:00:00/ff:ff:ff:00:00:00),output=2.0",
+        "set(ip_src=fd00::7,ip_ttl=9,l4_dst=80)",
+        "push_vlan=0x88a8:0x0007,set(vlan_tci=0x2000/0xe000)",
+    };
     struct actions *a = malloc(sizeof(*a)), *b = malloc(sizeof(*b));
     char *text = malloc(ACTIONS_TEXT);
     struct err err;
@@ -356,7 +362,14 @@ static void actions_that_are_printed_are_read_back(void)
         {
             struct hicamp_action item = { HICAMP_ACT_OUTPUT, 8, 0 };
 
-            if ( rnd() % 4 )
+            if ( round && rnd() % 8 == 0 )
+            {
+                item.type = rnd() % 2 ? HICAMP_ACT_PUSH_VLAN
+                                      : HICAMP_ACT_POP_VLAN;
+                if ( item.type == HICAMP_ACT_PUSH_VLAN )
+                    item.arg = rnd();
+            }
+            else if ( rnd() % 4 )
                 item.arg = rnd() % 2 ? 65537 + rnd() % 9 : rnd() | 1;
             else
                 item.type = HICAMP_ACT_UPCALL;
@@ -366,6 +379,13 @@ static void actions_that_are_printed_are_read_back(void)
         actions_text(a->list, a->bytes, &names, text);
         CHECK(!actions_parse(text, &names, b, &err) && a->bytes == b->bytes &&
               !memcmp(a->list, b->list, a->bytes), "%.200s", text);
+    }
+
+    for ( i = 0; i < ARRAY_SIZE(sets); i++ )
+    {
+        CHECK(!actions_parse(sets[i], &names, a, &err), "%s", err.text);
+        actions_text(a->list, a->bytes, &names, text);
+        CHECK(!strcmp(text, sets[i]), "%s, not %s", text, sets[i]);
     }
 
     CHECK(!actions_parse("drop", &names, a, &err) && a->bytes == 8, "drop");
@@ -389,7 +409,8 @@ static void errors_name_the_action(void)
     static const struct { const char *in, *text; } m[] = {
         { "", "flow: no actions (a flow that drops says drop)" },
         { "foo",
-          "flow: 'foo' is not an action (output=PORT, drop, upcall)" },
+          "flow: 'foo' is not an action (output=PORT, drop, upcall, "
+          "push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))" },
         { "output", "flow: output: needs a port, output=DOMID.DEVID" },
         { "output=", "flow: output: needs a port, output=DOMID.DEVID" },
         { "output=x",
@@ -400,7 +421,14 @@ static void errors_name_the_action(void)
         { "drop=1", "flow: drop: takes no value" },
         { "drop,upcall", "flow: drop must stand alone" },
         { "output=1.0,", "flow: '' is not an action (output=PORT, drop, "
-          "upcall)" },
+          "upcall, push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))" },
+        { "pop_vlan=1", "flow: pop_vlan: takes no value" },
+        { "push_vlan=x",
+          "flow: push_vlan: needs push_vlan=[TPID:]TCI" },
+        { "push_vlan", "flow: push_vlan: needs push_vlan=[TPID:]TCI" },
+        { "set(", "flow: set: needs set(FIELD=VALUE,...)" },
+        { "set(nonsense=1)",
+          "flow: set: flow: 'nonsense' is not a field" },
     };
     struct actions *a = malloc(sizeof(*a));
     struct err err;
@@ -418,7 +446,7 @@ static void errors_name_the_action(void)
     for ( i = 0; i < 513; i++ )
         strcpy(many + 7 * i, i == 512 ? "upcall" : "upcall,");
     CHECK(actions_parse(many, &names, a, &err) &&
-          !strcmp(err.text, "flow: more than 512 actions"), "%s", err.text);
+          !strcmp(err.text, "flow: more than 4096 bytes of actions"), "%s", err.text);
 
     free(many);
     free(a);

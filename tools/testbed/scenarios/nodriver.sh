@@ -31,6 +31,8 @@ check dom0_says_where_it_went sh -c \
     "dmesg | grep 'vif$B.0: .*handed to xen-netback' | wc -l | grep -qx 1"
 check stock_netback_has_it wait_for 30 sh -c \
     "readlink /sys/class/net/vif$B.0/device/driver | grep -q '/vif$'"
+ip link show "vif$B.0" > "$OUT/log/stock-vif.txt"
+check it_is_up grep -q '[<,]UP[,>]' "$OUT/log/stock-vif.txt"
 check its_port_is_gone sh -c "! hicampctl port show $B.0"
 check guest_has_the_stock_driver guest run -t 60 b net_up
 check network_works_with_the_stock_driver guest run -t 60 b \
@@ -42,9 +44,9 @@ check data_of_the_stock_driver_is_unharmed echoes b 10.0.0.1 5100 2048
 check data_of_ours_is_unharmed echoes a 10.0.0.2 5100 2048
 
 # Attached anew, with the right driver there first, it is ours.
+check stock_device_is_detached within "$SOON" xl network-detach b 0
 check wrong_driver_unloads guest run b rmmod xen-netfront
 check right_driver_loads guest run b modprobe hicamp-netfront
-check stock_device_is_detached within "$SOON" xl network-detach b 0
 check device_is_attached_anew within "$SOON" xl network-attach b \
     mac=00:16:3e:00:00:02 "bridge=$BRIDGE" script=vif-hicamp
 check right_driver_takes_over guest run -t 60 b net_up hicamp

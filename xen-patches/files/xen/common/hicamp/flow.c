@@ -44,7 +44,8 @@ static int update_one(const struct hicamp_flow *flow, void *list)
          hicamp_copy_in(list, flow->actions, flow->actions_bytes) )
         return -EFAULT;
 
-    rc = hicamp_acts_compile(list, flow->actions_bytes, &acts);
+    rc = hicamp_acts_compile(list, flow->actions_bytes, &flow->key, &flow->mask,
+                             &acts);
     if ( rc )
         return rc;
 

@@ -48,7 +48,7 @@
 #define HICAMP_QUEUES_NOW       1    /* of one port, in this version         */
 #define HICAMP_FEATURES         (HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME | \
                                  HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT | \
-                                 HICAMP_FEAT_SEALED)
+                                 HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT)
 #define HICAMP_PREEMPT_EVERY    64   /* entries between preemption checks    */
 
 #define PORT_INDEX(id)          ((id) & 0xffffu)

@@ -94,6 +94,13 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
         return;
     }
 
+    if ( unlikely(acts->nr_edits) &&
+         !edit_packet(plid, acts->edits, acts->nr_edits) )
+    {
+        count(from, CNT(drop_edit));
+        return;
+    }
+
     for ( i = 0; i < acts->nr_outputs; i++ )
         output(b, from, plid, len, port_by_id(acts->outputs[i]));
 

@@ -86,6 +86,7 @@
 #define HICAMP_FEAT_FABRIC      (1u << 2) /* fabric_attach is served          */
 #define HICAMP_FEAT_SEGMENT     (1u << 3) /* segments; extents may name them  */
 #define HICAMP_FEAT_SEALED      (1u << 4) /* runs may be sealed               */
+#define HICAMP_FEAT_EDIT        (1u << 5) /* actions that change packets      */
 
 struct hicamp_version {
     uint32_t version;       /* in: caller's version; out: Xen's */
@@ -701,7 +702,8 @@ struct hicamp_port_set {
     X(copied_revoke)        /* ... reference revoked, or port detached */   \
     X(torn)                 /* tx: no line for such a copy, or dead */      \
     X(drop_quota)           /* rx: no line for its receiver's quota */      \
-    X(drop_upcall)          /* tx: no fabric, or too many wait for it */
+    X(drop_upcall)          /* tx: no fabric, or too many wait for it */    \
+    X(drop_edit)            /* tx: an action did not go with the packet */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
@@ -794,6 +796,27 @@ struct hicamp_action {
 #define HICAMP_ACT_OUTPUT       1   /* arg: port id                          */
 #define HICAMP_ACT_DROP         2   /* arg: 0; must stand alone              */
 #define HICAMP_ACT_UPCALL       3   /* arg: 0                                */
+#define HICAMP_ACT_PUSH_VLAN    4   /* arg: TPID (0x8100, 0x88a8) << 16 | TCI */
+#define HICAMP_ACT_POP_VLAN     5   /* arg: 0; the outer tag                 */
+#define HICAMP_ACT_SET          6   /* arg: 0; hicamp_act_set follows        */
+
+/*
+ * SET: bits of these fields, as the packet is after the actions before it:
+ * eth_src, eth_dst; vlan_tci of the outer tag (but HICAMP_VLAN_PRESENT); ip_src,
+ * ip_dst, ip_tos, ip_ttl of IPv4 and IPv6; l4_src, l4_dst of TCP and UDP.
+ * Checksums are repaired.  value has no bits outside mask.
+ *
+ * The last three change packets, and come before every output (-EOPNOTSUPP
+ * else, and with an UPCALL).  The flow's match must say that there is what they
+ * change: a tag for POP_VLAN and vlan_tci, eth_type (all of it) for IP fields,
+ * and ip_proto for L4 ports (-EINVAL else).  A tag is pushed into the inline
+ * bytes: a packet with more than HICAMP_INLINE_MAX - 4 of them is dropped
+ * (drop_edit), so drivers leave room for two.
+ */
+struct hicamp_act_set {
+    struct hicamp_flow_key value;
+    struct hicamp_flow_key mask;
+};
 
 /*
  * HICAMP_OP_flow_update: add, replace, delete flows.  A batch ends with its
