@@ -409,7 +409,7 @@ TEST(what_is_wrong_with_a_port_is_told)
     CHECK(arg.create.port & 0xffff);
     CHECK(arg.create.port >> 16);
     CHECK_EQ(CALL(dom0, port_create, create, .domid = 9), -EEXIST);
-    CHECK_EQ(CALL(dom0, port_create, create, .domid = 9, .devid = ~0u,
+    CHECK_EQ(CALL(dom0, port_create, create, .domid = 9, .devid = ~1u,
                   .mtu = 68, .flags = HICAMP_PORT_ANTISPOOF), 0);
 
     CHECK_EQ(CALL(dom0, port_set, set, .domid = 9), -EINVAL);
