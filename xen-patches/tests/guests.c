@@ -62,26 +62,10 @@ void guests_begin(void)
 static void guests_check(void)
 {
     struct check *c = check_begin();
-    const struct domain *d;
-    const struct port *port;
-    uint64_t cursor = 0, held;
+    uint64_t held;
 
     CHECK(c);
-    for_each_domain ( d )
-        if ( d->hicamp )
-            check_segments(c, d->hicamp);
-
-    rcu_read_lock(&hicamp_rcu);
-    while ( (port = port_next(&cursor)) != NULL )
-    {
-        const struct queue *q;
-        unsigned int i;
-
-        for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
-            check_queue(c, q);
-    }
-    rcu_read_unlock(&hicamp_rcu);
-
+    check_all(c);
     check_walk(c, true);
     CHECK_EQ(check_end(c, &held), 0);
     CHECK_EQ(held, 0);

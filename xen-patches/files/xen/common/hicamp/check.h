@@ -27,6 +27,29 @@ void check_segments(struct check *c, const struct hicamp_domain *hd);
  */
 void check_queue(struct check *c, const struct queue *q);
 
+/* All that there is: of domains and of ports. */
+static inline void check_all(struct check *c)
+{
+    const struct domain *d;
+    const struct port *port;
+    uint64_t cursor = 0;
+
+    for_each_domain ( d )
+        if ( d->hicamp )
+            check_segments(c, d->hicamp);
+
+    rcu_read_lock(&hicamp_rcu);
+    while ( (port = port_next(&cursor)) != NULL )
+    {
+        const struct queue *q;
+        unsigned int i;
+
+        for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
+            check_queue(c, q);
+    }
+    rcu_read_unlock(&hicamp_rcu);
+}
+
 /*
  * Walk the store, print what is wrong.  exact: a reference that was not named
  * is wrong too.

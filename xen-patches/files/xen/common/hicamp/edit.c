@@ -11,9 +11,8 @@
  * header, which is repaired instead.
  */
 
-#include "borrow.h"
 #include "edit.h"
-#include "key.h"
+#include "snapshot.h"
 
 #define ETH_HLEN            14
 #define TAG_AT              12

@@ -239,25 +239,8 @@ int stats_info(struct hicamp_info *info)
 static int cf_check walk_store(void *arg)
 {
     struct check *c = arg;
-    const struct domain *d;
-    const struct port *port;
-    uint64_t cursor = 0;
 
-    for_each_domain ( d )
-        if ( d->hicamp )
-            check_segments(c, d->hicamp);
-
-    rcu_read_lock(&hicamp_rcu);
-    while ( (port = port_next(&cursor)) != NULL )
-    {
-        const struct queue *q;
-        unsigned int i;
-
-        for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
-            check_queue(c, q);
-    }
-    rcu_read_unlock(&hicamp_rcu);
-
+    check_all(c);
     /* An operation that was preempted holds what nobody can name. */
     check_walk(c, false);
 
