@@ -63,7 +63,7 @@ done
 A=$(xl domid a)
 B=$(xl domid b)
 C=$(xl domid c)
-check quota_is_set hicampctl domain set "$C" --quota 20000
+check quota_is_set hicampctl domain set "$C" --quota 6000
 guest run a "netperf -P 0 -H 10.0.0.2 -l 1" > "$OUT/warmup.txt" 2>&1
 pair idle
 
