@@ -199,3 +199,15 @@ int hicamp_hv_flow_stats(u64 *cursor, struct hicamp_flow_stats *stats,
 	*cursor = query.cursor;
 	return min(query.nr, room);
 }
+
+int hicamp_hv_port_rate(u16 domid, u32 devid, u64 rate, u64 burst)
+{
+	struct hicamp_port_rate arg = {
+		.domid = domid,
+		.devid = devid,
+		.bytes_per_s = rate,
+		.burst = burst,
+	};
+
+	return hicamp_op(HICAMP_OP_port_rate, &arg);
+}

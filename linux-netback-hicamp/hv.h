@@ -23,6 +23,9 @@ int hicamp_hv_port_destroy(u16 domid, u32 devid);
 
 int hicamp_hv_port_set_mtu(u16 domid, u32 devid, u32 mtu);
 
+/* How much the port may send; rate 0: as much as it likes. Bytes (per second). */
+int hicamp_hv_port_rate(u16 domid, u32 devid, u64 rate, u64 burst);
+
 /*
  * Read the next ports, at most room of them: how many, or an error.  Start
  * with *cursor 0; less than room is the end.

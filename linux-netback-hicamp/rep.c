@@ -284,6 +284,8 @@ struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
 	rep->domid = domid;
 	rep->tc.dev = dev;
 	rep->tc.port = port;
+	rep->tc.domid = domid;
+	rep->tc.devid = devid;
 	spin_lock_init(&rep->lock);
 
 	SET_NETDEV_DEV(dev, parent);

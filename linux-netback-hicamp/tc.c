@@ -12,8 +12,9 @@
  *    the later (tc replaces a rule by adding the new one first).
  *  - tc_lock guards everything; nothing here is called from where one must not
  *    sleep.
- *  - While a port is policed in software, no flow begins there: what the
- *    switch forwards by itself would pass by the policer.
+ *  - A port's policer is its rate in the hypervisor. While it is one that the
+ *    hypervisor cannot have, no flow begins there: what the switch forwards by
+ *    itself would pass by it.
  *
  * Counters are read for all flows in one go, at most four times a second, as
  * those of ports are (rep.c).
@@ -283,25 +284,76 @@ static void port_forget(const struct hicamp_tc_port *tp)
 			flow_remove(tf);
 }
 
+/* The rate of a policer that Xen can have, or an error and a message. */
+static int police_rate(struct tc_cls_matchall_offload *m, u64 *rate, u64 *burst)
+{
+	struct netlink_ext_ack *extack = m->common.extack;
+	const struct flow_action_entry *act = &m->rule->action.entries[0];
+
+	if (!flow_offload_has_one_action(&m->rule->action) ||
+	    act->id != FLOW_ACTION_POLICE) {
+		NL_SET_ERR_MSG(extack, "matchall is for one policer");
+		return -EOPNOTSUPP;
+	}
+	if (act->police.exceed.act_id != FLOW_ACTION_DROP ||
+	    !act->police.rate_bytes_ps || act->police.peakrate_bytes_ps ||
+	    act->police.avrate || act->police.overhead ||
+	    act->police.rate_pkt_ps) {
+		NL_SET_ERR_MSG(extack, "policer that is not bytes per second and drop");
+		return -EOPNOTSUPP;
+	}
+	*rate = act->police.rate_bytes_ps;
+	*burst = clamp_t(u64, act->police.burst, HICAMP_LEN_MAX, U32_MAX);
+	return 0;
+}
+
 /*
- * A policer for all that the port sends: tc has it in software, so all that the
- * port sends must pass there.
+ * A policer for all that the port sends becomes its rate in Xen. What Xen cannot
+ * have, tc does in software, where all that the port sends must pass then.
  */
+static int matchall_replace(struct hicamp_tc_port *tp,
+			    struct tc_cls_matchall_offload *m)
+{
+	u64 rate, burst;
+	int err;
+
+	err = police_rate(m, &rate, &burst);
+	if (!err && tp->policer && tp->policer != m->cookie) {
+		NL_SET_ERR_MSG(m->common.extack, "a port has one policer");
+		err = -EOPNOTSUPP;
+	}
+	if (!err)
+		err = hicamp_hv_port_rate(tp->domid, tp->devid, rate, burst);
+	if (err) {
+		tp->policed++;
+		port_forget(tp);
+		return err;
+	}
+	tp->policer = m->cookie;
+	return 0;
+}
+
+static int matchall_destroy(struct hicamp_tc_port *tp,
+			    struct tc_cls_matchall_offload *m)
+{
+	if (tp->policer == m->cookie) {
+		tp->policer = 0;
+		hicamp_hv_port_rate(tp->domid, tp->devid, 0, 0);
+	} else if (tp->policed) {
+		tp->policed--;
+	}
+	return 0;
+}
+
 static int setup_matchall(struct hicamp_tc_port *tp,
 			  struct tc_cls_matchall_offload *m)
 {
 	switch (m->command) {
 	case TC_CLSMATCHALL_REPLACE:
-		tp->policed++;
-		port_forget(tp);
-		NL_SET_ERR_MSG(m->common.extack,
-			       "policed in software: the port's traffic is not offloaded meanwhile");
-		return -EOPNOTSUPP;
+		return matchall_replace(tp, m);
 	case TC_CLSMATCHALL_DESTROY:
-		if (tp->policed)
-			tp->policed--;
-		return 0;
-	default:
+		return matchall_destroy(tp, m);
+	default:	/* statistics: drop_rate is the port's */
 		return -EOPNOTSUPP;
 	}
 }

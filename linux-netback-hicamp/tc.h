@@ -14,7 +14,10 @@ struct flow_cls_offload;
 struct hicamp_tc_port {
 	struct net_device *dev;
 	u32 port;
-	unsigned int policed;	/* policers that we cannot have in Xen */
+	u32 devid;
+	u16 domid;
+	unsigned int policed;	/* policers that Xen cannot have */
+	unsigned long policer;	/* cookie of the one that it has, or 0 */
 };
 
 int hicamp_tc_init(void);

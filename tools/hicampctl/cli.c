@@ -63,6 +63,10 @@ static const struct command commands[] = {
       "PORT [--mac MAC] [--mtu N] [--antispoof | --no-antispoof]\n"
       "       [--copy | --no-copy]",
       "Change what create set.\n" },
+    { "port", "rate", 1, 3, 0, cmd_port_rate, "PORT [BYTES_PER_S [BURST]]",
+      "Print, or set, how much the guest may send: bytes per second and queue\n"
+      "(0: as much as it likes), and at once after it was quiet (default: a\n"
+      "tenth of a second's, at least 65536).\n" },
 
     { "flow", "add", 0, 2, OPT_COOKIE | OPT_REPLACE | OPT_BATCH, cmd_flow_add,
       "MATCH ACTIONS [--cookie N] [--replace]\n"

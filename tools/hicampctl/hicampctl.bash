@@ -17,7 +17,7 @@ _hicampctl()
 
     case "${words[*]}" in
     '')               all='info port flow domain param admin' ;;
-    port)             all='list show stats create destroy set' ;;
+    port)             all='list show stats create destroy set rate' ;;
     flow)             all='add del dump flush' ;;
     admin)            all='set' ;;
     domain)           all='list set' ;;

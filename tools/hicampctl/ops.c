@@ -34,6 +34,8 @@ static const struct
       "port %: the host, or this domain (64), has all the ports it can have" },
     { HICAMP_OP_port_destroy, ENOENT, "no port %" },
     { HICAMP_OP_port_set, ENOENT, "no port %" },
+    { HICAMP_OP_port_rate, ENOENT, "no port %" },
+    { HICAMP_OP_port_rate, EINVAL, "port %: a burst is 1 to 2^32 bytes" },
 
     { HICAMP_OP_flow_update, EEXIST,
       "a flow with this match exists (--replace replaces it)" },

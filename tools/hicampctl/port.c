@@ -570,3 +570,66 @@ int cmd_port_set(struct cli *cli, struct err *err)
 
     return 0;
 }
+
+/* ---- rate --------------------------------------------------------------- */
+
+#define BURST_MIN       65536u
+#define BURST_MAX       (UINT64_C(1) << 32)
+
+static int parse_rate(const struct cli *cli, struct hicamp_port_rate *rate,
+                      struct err *err)
+{
+    rate->bytes_per_s = HICAMP_RATE_KEEP;
+    if ( cli->nr_args < 2 )
+        return 0;
+    if ( !parse_num(cli->arg[1], UINT64_MAX - 1, &rate->bytes_per_s) )
+        return err_set(err, EXIT_USAGE,
+                       "port rate: '%.64s' is not a number of bytes",
+                       cli->arg[1]);
+
+    rate->burst = rate->bytes_per_s / 10;
+    if ( rate->burst < BURST_MIN )
+        rate->burst = BURST_MIN;
+    if ( rate->burst > BURST_MAX )
+        rate->burst = BURST_MAX;
+    if ( cli->nr_args > 2 && !parse_num(cli->arg[2], BURST_MAX, &rate->burst) )
+        return err_set(err, EXIT_USAGE,
+                       "port rate: '%.64s' is not a burst of at most 2^32 "
+                       "bytes", cli->arg[2]);
+
+    return 0;
+}
+
+int cmd_port_rate(struct cli *cli, struct err *err)
+{
+    struct hicamp_port_rate rate = { .pad = 0 };
+    struct port_name name;
+    char buf[PORT_TEXT];
+    struct json j;
+
+    if ( parse_rate(cli, &rate, err) || parse_pair(cli, &name, err) )
+        return -1;
+
+    rate.domid = name.domid;
+    rate.devid = name.devid;
+    if ( ops_call(&cli->ops, HICAMP_OP_port_rate, &rate, sizeof(rate),
+                  port_text(buf, &name), err) )
+        return -1;
+
+    if ( cli->given & OPT_JSON )
+    {
+        json_init(&j, cli->out);
+        json_open(&j, NULL, '{');
+        json_num(&j, "bytes_per_s", rate.bytes_per_s);
+        json_num(&j, "burst", rate.burst);
+        json_close(&j, '}');
+        json_end(&j);
+    }
+    else if ( cli->nr_args < 2 && rate.bytes_per_s )
+        fprintf(cli->out, "%" PRIu64 " bytes/s, %" PRIu64 " at once\n",
+                rate.bytes_per_s, rate.burst);
+    else if ( cli->nr_args < 2 )
+        fprintf(cli->out, "no limit\n");
+
+    return 0;
+}

@@ -53,7 +53,7 @@ static long call(struct domain *d, unsigned int cmd)
 
 static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
                                     34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-                                    48, 49 };
+                                    44, 48, 49 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -132,7 +132,7 @@ TEST(each_command_is_for_who_may_issue_it)
     static const uint8_t who[] = { ALL, ADMIN, CONTROL, ALL, ALL, ALL, ALL,
                                    ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
                                    ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN, ADMIN, ADMIN };
+                                   ADMIN, ADMIN, ADMIN, ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 

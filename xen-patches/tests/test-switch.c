@@ -423,6 +423,93 @@ TEST(a_port_with_antispoofing_sends_from_its_own_address_only)
     guests_end();
 }
 
+/* ---- Rate ---------------------------------------------------------------- */
+
+static int set_rate(const struct guest *g, uint64_t rate, uint64_t burst)
+{
+    struct hicamp_port_rate op = {
+        .domid = g->d->domain_id, .devid = g->devid,
+        .bytes_per_s = rate, .burst = burst,
+    };
+    int rc = emul_hypercall(dom0, HICAMP_OP_port_rate, &op);
+
+    if ( !rc && rate != HICAMP_RATE_KEEP )
+        CHECK(op.bytes_per_s == rate && op.burst == burst);
+
+    return rc;
+}
+
+/* How many of nr packets of 1000 bytes get through. */
+static unsigned int passed(unsigned int nr)
+{
+    unsigned int n = 0;
+
+    while ( nr-- )
+    {
+        struct pkt p = pkt_new(a, 1, 60);
+
+        pkt_extent(&p, a, 0, 940, false);
+        transmit(&p);
+        n += guest_get(b);
+        guest_fill(b);
+        reap_all(a, HICAMP_COMP_OK);
+    }
+
+    return n;
+}
+
+TEST(a_port_sends_as_much_as_its_rate_and_burst_allow)
+{
+    three_guests();
+    CHECK_EQ(set_rate(a, 100000, 3000), 0);     /* a packet in 10 ms */
+    CHECK_EQ(passed(20), 4);                    /* the last begins within it */
+    CHECK_EQ(COUNT(a, drop_rate), 16);
+    CHECK_EQ(passed(1), 0);
+    emul_advance(MILLISECS(10));
+    CHECK_EQ(passed(3), 1);
+    emul_advance(MILLISECS(25));
+    CHECK_EQ(passed(5), 2);
+    emul_advance(SECONDS(1000));
+    CHECK_EQ(passed(20), 4);                    /* what was not used is gone */
+    CHECK_EQ(COUNT(b, drop_rate), 0);
+
+    /* At any other rate at once. */
+    CHECK_EQ(set_rate(a, 1, 1), 0);
+    emul_advance(SECONDS(1));
+    CHECK_EQ(passed(5), 1);
+    emul_advance(SECONDS(900));
+    CHECK_EQ(passed(5), 0);
+    CHECK_EQ(set_rate(a, 1000000, 10000), 0);
+    CHECK_EQ(passed(5), 0);
+    emul_advance(MILLISECS(70));
+    CHECK_EQ(passed(5), 5);
+    CHECK_EQ(set_rate(a, 0, 0), 0);
+    CHECK_EQ(passed(50), 50);
+    guests_end();
+}
+
+TEST(rates_are_checked_and_told)
+{
+    struct hicamp_port_rate op = { .domid = 99 };
+
+    three_guests();
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_port_rate, &op), -ENOENT);
+    op.domid = a->d->domain_id;
+    op.pad = 1;
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_port_rate, &op), -EINVAL);
+    op.pad = 0;
+    CHECK_EQ(emul_hypercall(a->d, HICAMP_OP_port_rate, &op), -EPERM);
+    CHECK_EQ(set_rate(a, 1, 0), -EINVAL);
+    CHECK_EQ(set_rate(a, 1, (1ull << 32) + 1), -EINVAL);
+    CHECK_EQ(set_rate(a, ~1ull, 1ull << 32), 0);
+    CHECK_EQ(passed(20), 20);
+    op.bytes_per_s = HICAMP_RATE_KEEP;
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_port_rate, &op), 0);
+    CHECK_EQ(op.bytes_per_s, ~1ull);
+    CHECK_EQ(op.burst, 1ull << 32);
+    guests_end();
+}
+
 /*
  * Local variables:
  * mode: C

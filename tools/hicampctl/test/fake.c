@@ -437,6 +437,21 @@ static int op_param(struct hicamp_param *p, bool set)
     return 0;
 }
 
+static int op_rate(struct hicamp_port_rate *r)
+{
+    if ( r->pad )
+        return -EINVAL;
+    if ( !find_port(r->domid, r->devid) )
+        return -ENOENT;
+    if ( r->bytes_per_s == HICAMP_RATE_KEEP )
+        *r = fake.rate;
+    else if ( r->bytes_per_s && !r->burst )
+        return -EINVAL;
+    fake.rate = *r;
+
+    return 0;
+}
+
 static int op_domain_set(const struct hicamp_domain_set *s)
 {
     if ( s->pad || s->pad2 || !s->which || (s->which & ~3u) )
@@ -503,6 +518,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
         [HICAMP_OP_domain_query] = sizeof(struct hicamp_query),
         [HICAMP_OP_param_get] = sizeof(struct hicamp_param),
         [HICAMP_OP_param_set] = sizeof(struct hicamp_param),
+        [HICAMP_OP_port_rate] = sizeof(struct hicamp_port_rate),
     };
 
     (void)hc;
@@ -519,6 +535,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
     case HICAMP_OP_port_create:  return op_create(arg);
     case HICAMP_OP_port_destroy: return op_destroy(arg);
     case HICAMP_OP_port_set:     return op_set(arg);
+    case HICAMP_OP_port_rate:    return op_rate(arg);
     case HICAMP_OP_port_query:   return op_port_query(arg);
     case HICAMP_OP_flow_update:  return op_update(arg);
     case HICAMP_OP_flow_dump:    return op_dump(arg);

@@ -37,7 +37,8 @@ struct fake
     } *flow;
     uint16_t admin;
     uint64_t param[4];          /* by HICAMP_PARAM_* */
-    struct hicamp_domain_set domain_set; /* the last */
+    struct hicamp_domain_set domain_set;
+    struct hicamp_port_rate rate; /* the last */
 };
 
 extern struct fake fake;

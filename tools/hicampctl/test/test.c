@@ -333,6 +333,33 @@ static void parameters_are_read_and_set(void)
     is_json("param list");
 }
 
+static void rates_are_read_and_set(void)
+{
+    fake_reset();
+    fake_ports(3);
+    GOOD("port", "rate", "1.0");
+    CHECK(!strcmp(out, "no limit\n"), "%s", out);
+    GOOD("port", "rate", "1.0", "1000000");
+    CHECK(!*out && fake.rate.bytes_per_s == 1000000 &&
+          fake.rate.burst == 100000, "%s", out);
+    GOOD("port", "rate", "1.0", "1000");
+    CHECK(fake.rate.burst == 65536, "burst");
+    GOOD("port", "rate", "1.0", "5000", "70000", "--json");
+    CHECK(!strcmp(out, "{\"bytes_per_s\":5000,\"burst\":70000}\n"), "%s", out);
+    GOOD("port", "rate", "1.0");
+    CHECK(!strcmp(out, "5000 bytes/s, 70000 at once\n"), "%s", out);
+    GOOD("port", "rate", "1.0", "0");
+    GOOD("port", "rate", "1.0");
+    CHECK(!strcmp(out, "no limit\n"), "%s", out);
+    BAD(2, "port rate: 'x' is not a number of bytes", "port", "rate", "1.0",
+        "x");
+    BAD(2, "port rate: '4294967297' is not a burst of at most 2^32 bytes",
+        "port", "rate", "1.0", "1", "4294967297");
+    BAD(1, "port 1.0: a burst is 1 to 2^32 bytes", "port", "rate", "1.0", "1",
+        "0");
+    BAD(1, "no port 9.0", "port", "rate", "9.0");
+}
+
 static void ports_are_listed_in_many_batches(void)
 {
     const char *p;
@@ -567,6 +594,7 @@ int main(void)
     TEST(ports_are_made_changed_and_destroyed);
     TEST(domains_get_quotas_and_tenants);
     TEST(parameters_are_read_and_set);
+    TEST(rates_are_read_and_set);
     TEST(ports_are_listed_in_many_batches);
     TEST(counters_of_other_versions_are_shown);
     TEST(watching_gives_rates);

@@ -621,7 +621,7 @@ static int cmd_exhaust(const char *fifo)
     int fd = device();
 
     end.fd = open(fifo, O_RDWR);
-    if ( end.fd < 0 || create(fd, 0, 0) )
+    if ( end.fd < 0 || create(fd, UINT64_C(1) << 30, 0) )
         die("exhaust");
 
     fill(data, sizeof(data), 1);

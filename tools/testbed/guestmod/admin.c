@@ -31,6 +31,7 @@ static void pointers(void)
 		{ "flow_stats", HICAMP_OP_flow_stats },
 		{ "param_get", HICAMP_OP_param_get },
 		{ "param_set", HICAMP_OP_param_set },
+		{ "port_rate", HICAMP_OP_port_rate },
 	};
 	unsigned int i;
 
@@ -272,7 +273,9 @@ static void flows(void)
 	BAD(-EINVAL, "action_of_4_bytes", act.bytes = 4);
 	BAD(-EINVAL, "action_longer_than_list", act.bytes = 16);
 	BAD(-EOPNOTSUPP, "action_0", act.type = 0);
-	BAD(-EOPNOTSUPP, "action_4", act.type = 4);
+	BAD(-EOPNOTSUPP, "action_7", act.type = 7);
+	BAD(-EINVAL, "push_of_no_tag", act.type = HICAMP_ACT_PUSH_VLAN);
+	BAD(-EINVAL, "set_of_nothing", act.type = HICAMP_ACT_SET);
 	BAD(-EOPNOTSUPP, "action_ffff", act.type = 0xffff);
 	BAD(-EINVAL, "upcall_with_argument", act.arg = 1);
 	BAD(-EINVAL, "drop_with_argument", act.type = HICAMP_ACT_DROP;

@@ -52,6 +52,7 @@ static const struct {
 	{ "domain_query", HICAMP_OP_domain_query },
 	{ "param_get", HICAMP_OP_param_get },
 	{ "param_set", HICAMP_OP_param_set },
+	{ "port_rate", HICAMP_OP_port_rate },
 	{ "fabric_attach", HICAMP_OP_fabric_attach },
 	{ "fabric_detach", HICAMP_OP_fabric_detach },
 };
@@ -59,7 +60,7 @@ static const struct {
 static void unknown_commands(void)
 {
 	static const unsigned int unknown[] = {
-		3, 15, 22, 31, 44, 47, 50, 51, 63, 64, 255, 256, 0xffff,
+		3, 15, 22, 31, 45, 47, 50, 51, 63, 64, 255, 256, 0xffff,
 		0x10000, 0x80000000, ~0u,
 	};
 	char room[256] = {};

@@ -129,6 +129,8 @@ check bridge_itself_is_reached guest run -t 60 a \
 say "a policer holds what would be offloaded, too"
 check policer_is_set ovs-vsctl --timeout=20 set Interface "vif$(port d)" \
     ingress_policing_rate=2000 ingress_policing_burst=200
+check policer_is_in_the_hypervisor sh -c \
+    "hicampctl port rate $(port d) | grep '^250000 bytes/s'"
 guest run -t 60 d "ping -q -c 2 10.0.0.2; netperf -P 0 -H 10.0.0.2 -l 3" \
     > "$OUT/policed.txt"
 rate=$(awk 'NF == 5 { v = int($5) } END { print v }' "$OUT/policed.txt")
@@ -136,6 +138,8 @@ result policed_mbit "$rate"
 check policer_is_not_passed_by test "${rate:-999}" -le 4
 check policer_is_lifted ovs-vsctl --timeout=20 set Interface "vif$(port d)" \
     ingress_policing_rate=0 ingress_policing_burst=0
+check policer_is_gone wait_for 20 sh -c \
+    "hicampctl port rate $(port d) | grep '^no limit'"
 
 say "a VLAN of two, and who is outside"
 check b_is_tagged ovs-vsctl --timeout=20 set Port "vif$(port b)" tag=7

@@ -269,6 +269,7 @@ union arg {
     struct hicamp_query query;
     struct hicamp_flow_batch flows;
     struct hicamp_param param;
+    struct hicamp_port_rate rate;
 };
 
 static const struct {
@@ -299,6 +300,7 @@ static const struct {
     CMD(domain_query, query, ADMIN),
     CMD(param_get, param, ADMIN),
     CMD(param_set, param, ADMIN),
+    CMD(port_rate, port_rate, ADMIN),
     CMD(fabric_attach, port_attach, ADMIN),
     CMD(fabric_detach, port_detach, ADMIN),
 #undef CMD
@@ -372,6 +374,8 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return param_get(&a->param);
     case HICAMP_OP_param_set:
         return param_set(&a->param);
+    case HICAMP_OP_port_rate:
+        return port_rate(&a->rate);
     case HICAMP_OP_fabric_attach:
         return fabric_attach(d, &a->attach);
     case HICAMP_OP_fabric_detach:

@@ -625,6 +625,34 @@ int port_set(const struct hicamp_port_set *op)
     return port ? 0 : -ENOENT;
 }
 
+int port_rate(struct hicamp_port_rate *op)
+{
+    bool keep = op->bytes_per_s == HICAMP_RATE_KEEP;
+    struct port *port;
+
+    if ( op->pad || (!keep && op->bytes_per_s &&
+                     (!op->burst || op->burst > 1ull << 32)) )
+        return -EINVAL;
+
+    rcu_read_lock(&hicamp_rcu);
+    port = port_find(op->domid, op->devid);
+    if ( port )
+    {
+        spin_lock(&port->ctl_lock);
+        if ( !keep )
+        {
+            write_atomic(&port->burst, op->burst);
+            write_atomic(&port->rate, op->bytes_per_s);
+        }
+        op->bytes_per_s = port->rate;
+        op->burst = port->burst;
+        spin_unlock(&port->ctl_lock);
+    }
+    rcu_read_unlock(&hicamp_rcu);
+
+    return port ? 0 : -ENOENT;
+}
+
 /* Copy in a queue's set-up and its frame list, which the caller frees. */
 static int setup_read(uint64_t addr, struct hicamp_queue *setup,
                       uint64_t **gfns)

@@ -72,6 +72,8 @@ struct queue {
     /* Transmit */
     spinlock_t tx_lock;
     uint32_t tx_cons;           /* R/W(tx_lock) */
+    s_time_t tx_paid;           /* the rate allows what was sent until then;
+                                 * R/W(tx_lock) */
 
     /* Completions, and the packets that wait for theirs */
     spinlock_t comp_lock;
@@ -121,6 +123,8 @@ struct port {
     uint64_t mac;               /* mac_word(); W(ctl_lock), read without */
     uint32_t mtu;
     uint32_t flags;
+    uint64_t rate;              /* bytes per second; 0: no limit */
+    uint64_t burst;             /* bytes */
 
     /* Array, nr_queues long; W(ctl_lock), R: RCU */
     struct queue_set *queues;
@@ -190,6 +194,7 @@ int port_create(struct hicamp_port_create *op);
 int port_create_fabric(struct domain *d);
 int port_destroy(const struct hicamp_port_id *op);
 int port_set(const struct hicamp_port_set *op);
+int port_rate(struct hicamp_port_rate *op);
 int port_attach(struct domain *d, struct hicamp_port_attach *op);
 int port_detach(struct domain *d, const struct hicamp_port_detach *op);
 

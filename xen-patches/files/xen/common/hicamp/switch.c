@@ -111,6 +111,30 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
         count(from, CNT(drop_action));
 }
 
+/*
+ * Is a packet within the rate of its port?  Virtual scheduling (ITU-T I.371):
+ * each byte takes its time, and time may be owed up to the burst's.  tx_lock is
+ * held.
+ */
+static bool conforms(struct queue *q, plid_t plid, uint64_t rate)
+{
+    uint32_t len = ((const struct packet *)line_data(plid))->hdr.len;
+    s_time_t now = NOW(), most, owed;
+
+    most = now + read_atomic(&q->port->burst) * SECONDS(1) / rate;
+    owed = max(q->tx_paid, now);
+    if ( owed > most )
+    {
+        /* No more than one packet beyond, should the rate have been less. */
+        q->tx_paid = min(owed, (s_time_t)(most + HICAMP_LEN_MAX * SECONDS(1) /
+                                          rate));
+        return false;
+    }
+    q->tx_paid = owed + len * SECONDS(1) / rate;
+
+    return true;
+}
+
 /* Take and switch a burst.  Returns whether the ring has more. */
 static bool burst_take(struct burst *b, struct queue *q)
 {
@@ -134,7 +158,12 @@ static bool burst_take(struct burst *b, struct queue *q)
         rc = snapshot_take(q, avail, &plid, &key);
         if ( rc > 0 )
         {
-            forward(b, q, plid, &key);
+            uint64_t rate = read_atomic(&q->port->rate);
+
+            if ( unlikely(rate) && !conforms(q, plid, rate) )
+                count(q, CNT(drop_rate));
+            else
+                forward(b, q, plid, &key);
             packet_release(plid);
         }
         else if ( rc < 0 )

@@ -69,6 +69,7 @@
 #define HICAMP_OP_domain_query  41   /* administrator   hicamp_query         */
 #define HICAMP_OP_param_get     42   /* administrator   hicamp_param         */
 #define HICAMP_OP_param_set     43   /* administrator   hicamp_param         */
+#define HICAMP_OP_port_rate     44   /* administrator   hicamp_port_rate     */
 
 #define HICAMP_OP_fabric_attach 48   /* administrator   hicamp_port_attach   */
 #define HICAMP_OP_fabric_detach 49   /* administrator   hicamp_port_detach   */
@@ -662,6 +663,26 @@ struct hicamp_port_set {
 };
 
 /*
+ * HICAMP_OP_port_rate: how much the guest may send, in bytes of frames per
+ * second and queue, and in bytes at once when it was quiet before; what is
+ * beyond is dropped (drop_rate).  A packet passes, whatever its length, while
+ * the bytes before it are within the burst.  On return the fields tell what is
+ * in effect.
+ *
+ *   -ENOENT      no such port
+ *   -EINVAL      burst is 0, or more than 2^32, for a rate that is not 0
+ */
+#define HICAMP_RATE_KEEP        (~0ull) /* bytes_per_s: only tell */
+
+struct hicamp_port_rate {
+    uint16_t domid;
+    uint16_t pad;
+    uint32_t devid;
+    uint64_t bytes_per_s;   /* 0: as much as it likes */
+    uint64_t burst;
+};
+
+/*
  * Counters of a port.  "tx" is what the guest sends, "rx" what it is sent.
  * The list is only ever extended, at its end.
  */
@@ -703,7 +724,8 @@ struct hicamp_port_set {
     X(torn)                 /* tx: no line for such a copy, or dead */      \
     X(drop_quota)           /* rx: no line for its receiver's quota */      \
     X(drop_upcall)          /* tx: no fabric, or too many wait for it */    \
-    X(drop_edit)            /* tx: an action did not go with the packet */
+    X(drop_edit)            /* tx: an action did not go with the packet */  \
+    X(drop_rate)            /* tx: beyond the port's rate */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
