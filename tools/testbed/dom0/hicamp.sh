@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2046  # figures are words
 # For scenarios on a hypervisor with hicamp, sourced after lib.sh. Needs NET to
 # be exported. Guests meet in a broadcast domain with static flows, unless BRIDGE
 # names another: who tests what the hypervisor does wants nothing else in between.
@@ -73,6 +74,14 @@ no_zombies() {
     else
         fail "$1" "$(zombies | tr '\n' ' ')"
     fi
+}
+
+# nothing_left NAME: a promise, once guests are gone: without its back end, whose
+# fabric is a port with pages of its own, the hypervisor holds nothing.
+nothing_left() {
+    rmmod hicamp_netback
+    check "$1" sh -c '[ "$*" = "0 0 0 0" ] || { echo "$*"; false; }' - \
+        $(figure ports flows lines.used pins)
 }
 
 # guests_up NAME...: create guests with NET, one after the other: at once is no

@@ -215,7 +215,5 @@ if [ "$NET" = hicamp ]; then
         guest destroy $name
     done
     no_zombies no_zombie_after_traffic
-    check ports_are_gone test "$(figure ports)" = 0
-    check lines_are_free test "$(figure lines.used)" = 0
-    check pins_are_gone test "$(figure pins)" = 0
+    nothing_left ports_lines_and_pins_are_gone
 fi
