@@ -56,6 +56,7 @@ static void info_json(FILE *out, const struct hicamp_info *i,
     json_num(&j, "ports", i->ports_max);
     json_num(&j, "flows", i->flows_max);
     json_num(&j, "masks", i->masks_max);
+    json_num(&j, "masks_per_port", i->port_masks_max);
     json_num(&j, "lines", i->lines_max);
     json_close(&j, '}');
 
@@ -107,7 +108,8 @@ static void info_text(FILE *out, const struct hicamp_info *i,
             i->pins, (double)i->pins * 4096 / (1 << 20));
     fprintf(out, "ports          %u of %u\n", i->ports, i->ports_max);
     fprintf(out, "flows          %u of %u\n", i->flows, i->flows_max);
-    fprintf(out, "masks          %u of %u\n", i->masks, i->masks_max);
+    fprintf(out, "masks          %u of %u; %u for one ingress port\n",
+            i->masks, i->masks_max, i->port_masks_max);
     fprintf(out, "upcalls        %" PRIu64 "\n", i->upcalls);
     fprintf(out, "port limits    %u queues, rings of %u entries\n",
             v->max_queues, v->max_ring);

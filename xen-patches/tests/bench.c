@@ -57,7 +57,7 @@ static void bench_lookup(unsigned int nr_flows, unsigned int nr_masks)
     unsigned int n;
 
     for ( n = 0; n < nr_masks - 1; n++ )
-        CHECK_EQ(add(masked(key_of(3, n), mask_of(n)), mask_of(n), n, 2), 0);
+        CHECK_EQ(add(masked(key_of(1, n), mask_of(n)), mask_of(n), n, 2), 0);
     for ( n = 0; n < nr_flows; n++ )
         CHECK_EQ(add(key_of(1, n), mask_of(63), n, 2), 0);
     for ( n = 0; n < PACKETS; n++ )
@@ -70,11 +70,34 @@ static void bench_lookup(unsigned int nr_flows, unsigned int nr_masks)
     rcu_barrier();
 }
 
+/* Packets of port 1 that no flow serves, while a port has many masks. */
+static void bench_miss(uint32_t port)
+{
+    char what[80];
+    unsigned int n;
+
+    for ( n = 0; n < HICAMP_MASKS_MAX; n++ )
+        CHECK_EQ(add(masked(key_of(port, n), mask_of(32 + n)),
+                     mask_of(32 + n), n, 2), 0);
+    for ( n = 0; n < PACKETS; n++ )
+    {
+        keys[n] = key_of(1, n);
+        keys[n].eth_src[0] = 2;
+        CHECK(!hicamp_classify(&keys[n], 1, 64));
+    }
+
+    snprintf(what, sizeof(what), "look-up, %u masks of port %u, a miss of 1",
+             HICAMP_MASKS_MAX, port);
+    BENCH(what, PACKETS, hicamp_classify(&keys[i], 1, 64));
+    flush();
+    rcu_barrier();
+}
+
 int main(void)
 {
     struct frame f;
 
-    hicamp_flows_max = 65536;
+    hicamp_flows_max = 1u << 20;
     if ( hicamp_classify_init() )
         return 1;
 
@@ -94,8 +117,11 @@ int main(void)
     bench_lookup(1, 1);
     bench_lookup(1000, 1);
     bench_lookup(60000, 1);
+    bench_lookup(1u << 20, 1);
     bench_lookup(1000, 8);
     bench_lookup(1000, 32);
+    bench_miss(1);
+    bench_miss(3);
 
     return 0;
 }

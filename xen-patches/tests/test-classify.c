@@ -142,25 +142,101 @@ TEST(the_table_answers_like_a_plain_list_of_flows)
 
 /* ---- Limits and errors --------------------------------------------------- */
 
-TEST(masks_and_flows_are_limited_and_room_comes_back)
+/* One of many masks, of an ingress port or of any. */
+static struct hicamp_flow_key nth_mask(uint32_t port, unsigned int n)
 {
-    struct hicamp_flow_key k, m;
+    struct hicamp_flow_key m = { .in_port = port ? ~0u : 0, .eth_type = 0xffff,
+                                 .l4_dst = n + 1 };
+
+    return m;
+}
+
+static int add_nth(uint32_t port, unsigned int n, uint32_t out)
+{
+    struct hicamp_flow_key m = nth_mask(port, n);
+
+    return add(masked(key_of(port, 0xffff), m), m, n, out);
+}
+
+static int delete_nth(uint32_t port, unsigned int n)
+{
+    struct hicamp_flow_key m = nth_mask(port, n);
+    struct hicamp_flow_key k = masked(key_of(port, 0xffff), m);
+
+    return hicamp_flow_delete(&k, &m);
+}
+
+/* A flow that leaves no field open. */
+static int add_full(uint32_t port, uint32_t n, uint32_t out)
+{
+    struct hicamp_flow_key m;
+
+    memset(&m, 0, sizeof(m));
+    memset(&m, 0xff, offsetof(struct hicamp_flow_key, reserved));
+
+    return add(key_of(port, n), m, n, out);
+}
+
+TEST(masks_of_a_port_are_limited_and_nobody_elses_room)
+{
     unsigned int i;
 
     for ( i = 0; i < HICAMP_MASKS_MAX; i++ )
-        CHECK_EQ(add(masked(key_of(1, i), mask_of(i)), mask_of(i), i, 2), 0);
+        CHECK_EQ(add_nth(1, i, 2), 0);
     CHECK_EQ(hicamp_mask_count(), HICAMP_MASKS_MAX);
-    m = mask_of(i);
-    CHECK_EQ(add(masked(key_of(1, i), m), m, i, 2), -ENOSPC);
+    CHECK_EQ(add_nth(1, i, 2), -ENOSPC);
+    CHECK_EQ(hicamp_mask_count(), HICAMP_MASKS_MAX);
 
-    /* An old mask still takes flows; a mask without flows makes room. */
-    CHECK_EQ(add(key_of(2, 1), mask_of(31), i, 2), 0);
-    m = mask_of(7);
-    k = masked(key_of(1, 7), m);
-    CHECK_EQ(hicamp_flow_delete(&k, &m), 0);
-    m = mask_of(i);
-    CHECK_EQ(add(masked(key_of(1, i), m), m, i, 2), 0);
+    /* Others have as many, the same or their own; so have flows of any port. */
+    CHECK_EQ(add_nth(2, i, 4), 0);
+    CHECK_EQ(add_nth(1, i, 2), -ENOSPC);
+    for ( i = 0; i < HICAMP_MASKS_MAX; i++ )
+        CHECK_EQ(add_nth(0, 500 + i, 5), 0);
+    CHECK_EQ(add_nth(0, 500 + i, 5), -ENOSPC);
+    CHECK_EQ(classify(key_of(2, 0xffff)), 4);
+    CHECK_EQ(classify(key_of(3, 0xffff)), 5);
+    CHECK_EQ(delete_nth(2, HICAMP_MASKS_MAX), 0);
+    CHECK_EQ(classify(key_of(2, 0xffff)), 5);
+
+    /* Exact flows are taken still. */
+    CHECK_EQ(add_full(1, 1u << 16, 7), 0);
+    CHECK_EQ(add_full(1, 1u << 17, 8), 0);
+    CHECK_EQ(classify(key_of(1, 1u << 16)), 7);
+    CHECK_EQ(classify(key_of(1, 1u << 17)), 8);
+
+    /* A mask that has a flow takes more; one without makes room. */
+    CHECK_EQ(delete_nth(1, 7), 0);
+    CHECK_EQ(add_nth(1, 40, 2), 0);
+    CHECK_EQ(add_nth(1, 7, 2), -ENOSPC);
+    CHECK_EQ(delete_nth(1, 0), 0);
+    CHECK_EQ(delete_nth(1, 0), -ENOENT);
+    CHECK_EQ(add_nth(1, 0, 2), 0);
     flush();
+    for ( i = 0; i < HICAMP_MASKS_MAX; i++ )
+        CHECK_EQ(add_nth(1, 100 + i, 2), 0);
+    flush();
+}
+
+TEST(masks_of_the_host_are_limited)
+{
+    unsigned int i, n, port;
+
+    for ( i = 0, port = 1; i < HICAMP_TABLES_MAX - 1; port++ )
+        for ( n = 0; n < HICAMP_MASKS_MAX && i < HICAMP_TABLES_MAX - 1; n++ )
+            CHECK_EQ(add_nth(port, i++, 2), 0);
+    CHECK_EQ(add_nth(port, i, 2), -ENOSPC);
+    CHECK_EQ(hicamp_mask_count(), HICAMP_TABLES_MAX - 1);
+    CHECK_EQ(add_full(port, 1, 3), 0);
+    CHECK_EQ(classify(key_of(port, 1)), 3);
+    CHECK_EQ(hicamp_mask_count(), HICAMP_TABLES_MAX);
+    CHECK_EQ(add_nth(port, 5, 2), 0);
+    flush();
+}
+
+TEST(flows_are_limited_and_room_comes_back)
+{
+    struct hicamp_flow_key k, m;
+    unsigned int i;
 
     for ( i = 0; i < hicamp_flows_max; i++ )
         CHECK_EQ(add(key_of(1, i), EXACT, i, 2), 0);

@@ -192,7 +192,8 @@ static int op_info(struct hicamp_info *i)
     i->ports = fake.nr_ports;
     i->flows_max = fake.flows_max;
     i->flows = fake.nr_flows;
-    i->masks_max = 32;
+    i->masks_max = 1024;
+    i->port_masks_max = 32;
     i->masks = 3;
     i->admin = fake.admin;
     i->upcalls = 5;

@@ -5,7 +5,8 @@
  * Invariants:
  *   - A flow stands in the table of its mask, in one slot of slots[] for its
  *     whole life, and, if it names an ingress port, in by_port[].
- *   - A table exists while it has flows.
+ *   - A table exists while it has flows, and stands in port_masks[] of each
+ *     ingress port that has flows in it.
  *   - What a reader can reach is freed after a grace period only.
  *
  * A table grows without stopping anybody.  A flow has two links: one for the
@@ -84,7 +85,7 @@ unsigned int __read_mostly hicamp_flows_max = 65536;
 /* The flow writer lock. */
 static DEFINE_SPINLOCK(lock);
 
-static struct table *tables[HICAMP_MASKS_MAX];      /* R: RCU, W(lock) */
+static struct table *tables[HICAMP_TABLES_MAX];     /* R: RCU, W(lock) */
 static unsigned int tables_end;                     /* W(lock), grows only */
 static unsigned int nr_tables;                      /* W(lock) */
 
@@ -94,6 +95,21 @@ static unsigned int slots_free;                     /* R/W(lock) */
 static unsigned int nr_flows;                       /* W(lock) */
 
 static struct list_head by_port[HICAMP_PORTS_MAX];  /* R/W(lock) */
+
+/*
+ * The tables that have flows of an ingress port: all that its packets ask, so
+ * that nobody pays for the masks of others.  Index 0, which is no port, is for
+ * flows of any port; entry 0 is for the mask that covers every field, which
+ * each port has room for.  Entries do not move while they have flows.
+ */
+#define MASKS_EACH              (HICAMP_MASKS_MAX + 1)
+
+struct port_masks {
+    unsigned int end;               /* W(lock); no table from here on */
+    uint16_t table[MASKS_EACH];     /* W(lock); in tables[], plus 1; 0: none */
+    uint32_t flows[MASKS_EACH];     /* R/W(lock) */
+};
+static struct port_masks port_masks[HICAMP_PORTS_MAX];
 
 static unsigned int __read_mostly nr_shards;
 static bool __read_mostly shard_shared;
@@ -107,7 +123,7 @@ static uint64_t __read_mostly seeds[KEY_WORDS][2];
 #define HINTS                   16
 
 struct hints {
-    uint8_t table[HINTS];
+    uint16_t table[HINTS];
 };
 static DEFINE_PER_CPU(struct hints, hints);
 
@@ -214,16 +230,21 @@ static always_inline struct hicamp_flow_node *lookup_in(
     return t ? table_lookup(t, key) : NULL;
 }
 
-/* All tables but the one that has been asked. */
-static struct hicamp_flow_node *lookup_others(
-    unsigned int asked, const struct hicamp_flow_key *key, uint8_t *hint)
+/* What stands in a port's list, but the table that has been asked. */
+static struct hicamp_flow_node *lookup_list(
+    const struct port_masks *pm, unsigned int asked,
+    const struct hicamp_flow_key *key, uint16_t *hint)
 {
-    unsigned int i, end = read_atomic(&tables_end);
+    unsigned int n, end = read_atomic(&pm->end);
 
-    for ( i = 0; i < end; i++ )
+    for ( n = 0; n < end; n++ )
     {
-        struct hicamp_flow_node *f = i != asked ? lookup_in(i, key) : NULL;
+        unsigned int i = read_atomic(&pm->table[n]);
+        struct hicamp_flow_node *f;
 
+        if ( !i-- || i == asked )
+            continue;
+        f = lookup_in(i, key);
         if ( f )
         {
             *hint = i;
@@ -234,16 +255,23 @@ static struct hicamp_flow_node *lookup_others(
     return NULL;
 }
 
+static struct port_masks *masks_of_port(uint32_t in_port)
+{
+    return &port_masks[PORT_INDEX(in_port) % HICAMP_PORTS_MAX];
+}
+
 const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
                                           unsigned int packets,
                                           unsigned int bytes)
 {
-    uint8_t *hint = &this_cpu(hints).table[key->in_port % HINTS];
+    uint16_t *hint = &this_cpu(hints).table[key->in_port % HINTS];
     unsigned int first = *hint;
     struct hicamp_flow_node *f = lookup_in(first, key);
 
     if ( unlikely(!f) )
-        f = lookup_others(first, key, hint);
+        f = lookup_list(masks_of_port(key->in_port), first, key, hint);
+    if ( unlikely(!f) )
+        f = lookup_list(&port_masks[0], first, key, hint);
     if ( unlikely(!f) )
         return NULL;
 
@@ -356,14 +384,28 @@ static struct table *table_find(const struct hicamp_flow_key *mask)
     return NULL;
 }
 
+/* Does the mask cover every field? */
+static bool mask_is_full(const struct hicamp_flow_key *mask)
+{
+    unsigned int i;
+
+    for ( i = 0; i < offsetof(struct hicamp_flow_key, reserved); i++ )
+        if ( ((const uint8_t *)mask)[i] != 0xff )
+            return false;
+
+    return true;
+}
+
 static int table_publish(struct table *t)
 {
     unsigned int i;
 
-    for ( i = 0; i < HICAMP_MASKS_MAX && tables[i]; i++ )
-        ;
-    if ( i == HICAMP_MASKS_MAX )
+    /* One is left for the full mask. */
+    if ( nr_tables >= HICAMP_TABLES_MAX - !mask_is_full(&t->full_mask) )
         return -ENOSPC;
+
+    for ( i = 0; tables[i]; i++ )
+        ;
 
     t->index = i;
     rcu_assign_pointer(tables[i], t);
@@ -378,6 +420,55 @@ static void table_withdraw(struct table *t)
     rcu_assign_pointer(tables[t->index], NULL);
     write_atomic(&nr_tables, nr_tables - 1);
     call_rcu(&t->rcu, table_put_rcu);
+}
+
+/*
+ * The entry of pm for flows of mask, whose table, if there is one yet, is t;
+ * MASKS_EACH: the port has as many masks as it may have.
+ */
+static unsigned int port_mask_entry(const struct port_masks *pm,
+                                    const struct table *t,
+                                    const struct hicamp_flow_key *mask)
+{
+    unsigned int n, found = MASKS_EACH;
+
+    if ( mask_is_full(mask) )
+        return 0;
+
+    for ( n = MASKS_EACH - 1; n; n-- )
+    {
+        if ( !pm->flows[n] )
+            found = n;
+        else if ( t && pm->table[n] == t->index + 1 )
+            return n;
+    }
+
+    return found;
+}
+
+static void port_mask_get(struct port_masks *pm, unsigned int n,
+                          const struct table *t)
+{
+    if ( pm->flows[n]++ )
+        return;
+
+    write_atomic(&pm->table[n], t->index + 1);
+    write_atomic(&pm->end, max(pm->end, n + 1));
+}
+
+static void port_mask_put(struct port_masks *pm, const struct table *t)
+{
+    unsigned int n = port_mask_entry(pm, t, &t->full_mask), end = pm->end;
+
+    ASSERT(pm->table[n] == t->index + 1 && pm->flows[n]);
+
+    if ( --pm->flows[n] )
+        return;
+
+    write_atomic(&pm->table[n], 0);
+    while ( end && !pm->table[end - 1] )
+        end--;
+    write_atomic(&pm->end, end);
 }
 
 #define BUCKET(b, hash) (&(b)->head[(hash) & ((b)->size - 1)])
@@ -496,6 +587,7 @@ static void cf_check flow_free_rcu(struct rcu_head *head)
 }
 
 static void flow_publish(struct hicamp_flow_node *f, struct table *t,
+                         unsigned int entry,
                          const struct hicamp_flow_key *key)
 {
     unsigned int slot = slots_free;
@@ -517,12 +609,14 @@ static void flow_publish(struct hicamp_flow_node *f, struct table *t,
     write_atomic(&nr_flows, nr_flows + 1);
 
     table_link(t, f);
+    port_mask_get(masks_of_port(f->in_port), entry, t);
 }
 
 static void flow_withdraw(struct hicamp_flow_node *f)
 {
     ASSERT(spin_is_locked(&lock));
 
+    port_mask_put(masks_of_port(f->in_port), f->table);
     table_unlink(f->table, f);
     list_del(&f->by_port);
 
@@ -580,6 +674,7 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
     struct hicamp_flow_node *f;
     struct table *t, *fresh = NULL;
     struct buckets *b = NULL;
+    unsigned int entry;
     int rc = key_check(key, mask);
 
     if ( rc )
@@ -594,12 +689,13 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
         goto out;
 
     t = table_find(mask);
+    entry = port_mask_entry(masks_of_port(key->in_port), t, mask);
 
     if ( t && table_lookup(t, key) )
         rc = -EEXIST;
     else if ( !ports_exist(key, mask, acts) )
         rc = -ENOENT;
-    else if ( nr_flows >= hicamp_flows_max )
+    else if ( nr_flows >= hicamp_flows_max || entry == MASKS_EACH )
         rc = -ENOSPC;
     else if ( !t )
     {
@@ -615,7 +711,7 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
     {
         f->acts = acts;
         f->cookie = cookie;
-        flow_publish(f, t, key);
+        flow_publish(f, t, entry, key);
         f = NULL;
 
         if ( b && !t->growing && !read_atomic(&t->settling) &&

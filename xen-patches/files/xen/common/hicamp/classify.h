@@ -4,8 +4,11 @@
  *
  * A flow matches a packet when (packet & mask) == key.  Flows with the same
  * mask stand in one hash table, and a lookup asks each table in turn (tuple
- * space search, as in Open vSwitch's classifier and Linux's flow_table.c), so
- * what a packet costs is bounded by the number of masks, which is limited.
+ * space search, as in Open vSwitch's classifier and Linux's flow_table.c).  A
+ * packet asks the tables that have flows of its ingress port, and those for any
+ * port, so what it costs is bounded by the number of masks of its own port,
+ * which is limited: traffic that makes a control plane install many ("tuple
+ * space explosion", Csikor et al., CoNEXT 2019) slows down its sender alone.
  *
  * Readers take no lock: they are in an RCU read section (hicamp_rcu), in which
  * everything that they find stays accessible.  Writers take the flow writer
@@ -17,7 +20,10 @@
 
 #include "acts.h"
 
+/* Masks of an ingress port, and those for any, beside the full one. */
 #define HICAMP_MASKS_MAX        32
+/* Masks of the host. */
+#define HICAMP_TABLES_MAX       1024
 
 /* Flows of the host; set before hicamp_classify_init(), fixed then. */
 extern unsigned int hicamp_flows_max;
@@ -37,7 +43,8 @@ int hicamp_classify_init(void);
 /*
  * The actions for a packet with this key, and account packets and bytes to the
  * flow; NULL: no flow matches.  In the RCU read section; any CPU, any lock.
- * Costs a bounded number of steps: masks times the length of a hash chain.
+ * Costs a bounded number of steps: 2 * (HICAMP_MASKS_MAX + 1) times the length
+ * of a hash chain.
  */
 const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
                                           unsigned int packets,
@@ -53,7 +60,9 @@ const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
  *   -EEXIST      add: there is one
  *   -ENOENT      modify, delete: there is none; add, modify: in_port, or an
  *                output, is no port
- *   -ENOSPC      add: hicamp_flows_max flows or HICAMP_MASKS_MAX masks exist
+ *   -ENOSPC      add: hicamp_flows_max flows or HICAMP_TABLES_MAX masks exist;
+ *                or the ingress port has HICAMP_MASKS_MAX masks, and this is
+ *                one more that leaves a field open
  *   -ENOMEM      add
  */
 int hicamp_flow_add(const struct hicamp_flow_key *key,

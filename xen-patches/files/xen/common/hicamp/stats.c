@@ -223,7 +223,8 @@ int stats_info(struct hicamp_info *info)
     info->ports = port_count();
     info->flows_max = hicamp_flows_max;
     info->flows = hicamp_flow_count();
-    info->masks_max = HICAMP_MASKS_MAX;
+    info->masks_max = HICAMP_TABLES_MAX;
+    info->port_masks_max = HICAMP_MASKS_MAX;
     info->masks = hicamp_mask_count();
     info->admin = hicamp_admin_domid();
     info->upcalls = t.upcalls;

@@ -119,7 +119,9 @@ struct hicamp_info {
     uint32_t masks;
     uint16_t admin;         /* domain named by admin_set; DOMID_INVALID
                              * (0x7ff4): none */
-    uint16_t pad[3];
+    uint16_t port_masks_max; /* of one ingress port, and for any port; the mask
+                             * that covers every field is beside them */
+    uint16_t pad[2];
     uint64_t upcalls;       /* packets that no flow matched, host */
 };
 
@@ -851,7 +853,8 @@ struct hicamp_act_set {
  *                in_port's port does not
  *   -EOPNOTSUPP  an action or key field that this Xen does not know
  *   -EINVAL      key outside mask, malformed action list
- *   -ENOSPC      hicamp_info.flows_max flows, or masks_max masks, exist
+ *   -ENOSPC      hicamp_info.flows_max flows, or masks_max masks, exist, or
+ *                port_masks_max with flows of this in_port (or for any)
  *   -ENOMEM      Xen is short of memory
  */
 #define HICAMP_FLOW_ADD         1
