@@ -9,14 +9,14 @@
 # burns the same CPUs in a loop: what Xen's scheduler takes from them for a busy
 # neighbour is no fault of ours.
 #
-# Environment: SECS=6 (length of one netperf)  PAIR_MIN=0.6
+# Environment: SECS=4 (length of one netperf)  PAIR_MIN=0.6
 #
 # Xen says so when a page table, or a sealed page, is to be used for something
 # else, and is right:
 # allow: mm\.c:\d+:d\d+v\d+ (Bad type|Error -22 while pinning|Could not get page)
 # allow: mm\.c:\d+:d\d+v\d+ Error getting mfn
 NET=hicamp
-SECS=${SECS:-6}
+SECS=${SECS:-4}
 PAIR_MIN=${PAIR_MIN:-0.6}
 export NET
 . /payload/bin/hicamp.sh
@@ -156,7 +156,7 @@ set -- $(port_values "$(xl domid a).0" rx_packets)
 id=$(guest start -t 60 h "modprobe hicamp_hostile groups=storm seconds=40 \
     peerframe=$peer peermac=0,22,62,0,0,1")
 sleep 2
-check pair_data_is_unharmed echoes a 10.0.0.2 5100 4096
+check pair_data_is_unharmed echoes a 10.0.0.2 5100 1024
 result packets_into_a $(($(port_values "$(xl domid a).0" rx_packets) - $1))
 check storming_guest_is_destroyed guest destroy h
 no_zombies no_zombie_after_hostile
