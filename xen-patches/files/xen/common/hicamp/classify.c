@@ -8,27 +8,12 @@
  *   - A table exists while it has flows, and stands in port_masks[] of each
  *     ingress port that has flows in it.
  *   - What a reader can reach is freed after a grace period only.
- *
- * A table grows without stopping anybody.  A flow has two links: one for the
- * bucket array in use, one for the array being filled, twice the size.  Each
- * added flow moves GROW_STEP buckets over, so no operation is long; when all
- * are over, the new array is published.  Readers that still stand in the old
- * one see it as it was; only after their grace period its links serve for
- * the next growth.
- *
- * Hash: the sum, over the words that the mask covers, of (a + high half) *
- * (b + low half), of which the upper half is taken; a and b are random per
- * word and boot.  This is universal (pair-multiply-shift in Thorup's "High
- * Speed Hashing for Integers and Strings"), so no sender can aim packets or
- * flows at one chain, and its multiplications do not wait for each other.
  */
 
 #include "classify.h"
+#include "flowtab.h"
 #include "port.h"
 
-#define KEY_WORDS       (sizeof(struct hicamp_flow_key) / 8)
-#define BUCKETS_MIN     16
-#define GROW_STEP       8       /* buckets moved per flow added */
 #define SHARDS_MAX      8
 #define CACHE_LINE      64
 
@@ -39,44 +24,6 @@ struct shard {
     uint64_t pad[5];
 };
 
-struct hicamp_flow_node {
-    struct hicamp_flow_node *link[2];   /* by buckets.link */
-    uint32_t hash;
-    uint32_t slot;
-    struct hicamp_acts *acts;   /* R: RCU, W(lock) */
-    struct shard *shards;       /* [nr_shards], behind key */
-    struct table *table;
-    uint64_t cookie;            /* W(lock), read without */
-    uint32_t in_port;           /* 0: any */
-    struct list_head by_port;   /* R/W(lock) */
-    struct rcu_head rcu;
-    uint64_t key[];             /* the words that the mask covers, masked */
-};
-
-struct buckets {
-    struct rcu_head rcu;
-    struct table *table;
-    unsigned int size;          /* a power of two */
-    unsigned int link;          /* which link of the flows is ours */
-    struct hicamp_flow_node *head[];
-};
-
-struct table {
-    unsigned int nr_words;
-    uint8_t word[KEY_WORDS];    /* indices of the words that mask covers */
-    uint64_t mask[KEY_WORDS];   /* these words of it */
-    struct buckets *buckets;    /* R: RCU, W(lock) */
-
-    struct buckets *growing;    /* R/W(lock); array being filled, or NULL */
-    unsigned int moved;         /* R/W(lock); buckets that are over */
-    bool settling;              /* readers may be in the array before */
-    unsigned int nr_flows;      /* R/W(lock) */
-    unsigned int index;         /* in tables[] */
-    atomic_t refs;              /* tables[], and the array before */
-    struct hicamp_flow_key full_mask;
-    struct rcu_head rcu;
-};
-
 /* A free slot holds the next free one, shifted, with bit 0 set. */
 #define SLOT_FREE(next)         (((unsigned long)(next) << 1) | 1)
 
@@ -85,7 +32,7 @@ unsigned int __read_mostly hicamp_flows_max = 65536;
 /* The flow writer lock. */
 static DEFINE_SPINLOCK(lock);
 
-static struct table *tables[HICAMP_TABLES_MAX];     /* R: RCU, W(lock) */
+static struct flowtab *tables[HICAMP_TABLES_MAX];   /* R: RCU, W(lock) */
 static unsigned int tables_end;                     /* W(lock), grows only */
 static unsigned int nr_tables;                      /* W(lock) */
 
@@ -113,7 +60,6 @@ static struct port_masks port_masks[HICAMP_PORTS_MAX];
 
 static unsigned int __read_mostly nr_shards;
 static bool __read_mostly shard_shared;
-static uint64_t __read_mostly seeds[KEY_WORDS][2];
 
 /*
  * Which table had the flow of the last packet of an ingress port (of all with
@@ -128,36 +74,6 @@ struct hints {
 static DEFINE_PER_CPU(struct hints, hints);
 
 /* ---- Keys ---------------------------------------------------------------- */
-
-static always_inline uint64_t key_word(const struct hicamp_flow_key *key,
-                                       unsigned int i)
-{
-    uint64_t w;
-
-    memcpy(&w, (const uint8_t *)key + i * 8, sizeof(w));
-
-    return w;
-}
-
-/* The words of key that t covers into words[]; returns their hash. */
-static always_inline uint32_t key_hash(const struct table *t,
-                                       const struct hicamp_flow_key *key,
-                                       uint64_t *words)
-{
-    uint64_t sum = 0;
-    unsigned int i;
-
-    for ( i = 0; i < t->nr_words; i++ )
-    {
-        const uint64_t *seed = seeds[t->word[i]];
-        uint64_t w = key_word(key, t->word[i]) & t->mask[i];
-
-        words[i] = w;
-        sum += (seed[0] + (w >> 32)) * (seed[1] + (uint32_t)w);
-    }
-
-    return sum >> 32;
-}
 
 static int key_check(const struct hicamp_flow_key *key,
                      const struct hicamp_flow_key *mask)
@@ -176,30 +92,6 @@ static int key_check(const struct hicamp_flow_key *key,
 }
 
 /* ---- Look-up ------------------------------------------------------------- */
-
-static always_inline struct hicamp_flow_node *table_lookup(
-    struct table *t, const struct hicamp_flow_key *key)
-{
-    uint64_t words[KEY_WORDS];
-    uint32_t hash = key_hash(t, key, words);
-    const struct buckets *b = rcu_dereference(t->buckets);
-    struct hicamp_flow_node *f;
-
-    for ( f = rcu_dereference(b->head[hash & (b->size - 1)]); f;
-          f = rcu_dereference(f->link[b->link]) )
-    {
-        unsigned int i;
-
-        if ( f->hash != hash )
-            continue;
-        for ( i = 0; i < t->nr_words && f->key[i] == words[i]; i++ )
-            ;
-        if ( likely(i == t->nr_words) )
-            return f;
-    }
-
-    return NULL;
-}
 
 static always_inline void flow_account(struct hicamp_flow_node *f,
                                        unsigned int packets,
@@ -225,9 +117,9 @@ static always_inline void flow_account(struct hicamp_flow_node *f,
 static always_inline struct hicamp_flow_node *lookup_in(
     unsigned int i, const struct hicamp_flow_key *key)
 {
-    struct table *t = rcu_dereference(tables[i]);
+    struct flowtab *t = rcu_dereference(tables[i]);
 
-    return t ? table_lookup(t, key) : NULL;
+    return t ? flowtab_lookup(t, key) : NULL;
 }
 
 /* What stands in a port's list, but the table that has been asked. */
@@ -306,73 +198,7 @@ static bool ports_exist(const struct hicamp_flow_key *key,
 
 /* ---- Tables -------------------------------------------------------------- */
 
-static struct buckets *buckets_alloc(unsigned int size)
-{
-    struct buckets *b = xzalloc_flex_struct(struct buckets, head, size);
-
-    if ( b )
-        b->size = size;
-
-    return b;
-}
-
-static struct table *table_alloc(const struct hicamp_flow_key *mask)
-{
-    struct table *t = xzalloc(struct table);
-    unsigned int i;
-
-    if ( !t )
-        return NULL;
-
-    t->buckets = buckets_alloc(BUCKETS_MIN);
-    if ( !t->buckets )
-    {
-        xfree(t);
-        return NULL;
-    }
-
-    t->full_mask = *mask;
-    for ( i = 0; i < KEY_WORDS; i++ )
-    {
-        uint64_t w = key_word(mask, i);
-
-        if ( !w )
-            continue;
-        t->word[t->nr_words] = i;
-        t->mask[t->nr_words++] = w;
-    }
-    atomic_set(&t->refs, 1);
-
-    return t;
-}
-
-static void table_put(struct table *t)
-{
-    if ( !atomic_dec_and_test(&t->refs) )
-        return;
-
-    xfree(t->growing);
-    xfree(t->buckets);
-    xfree(t);
-}
-
-static void cf_check table_put_rcu(struct rcu_head *head)
-{
-    table_put(container_of(head, struct table, rcu));
-}
-
-/* The array before the one in use: nobody reads it, its links are free. */
-static void cf_check buckets_settled_rcu(struct rcu_head *head)
-{
-    struct buckets *b = container_of(head, struct buckets, rcu);
-    struct table *t = b->table;
-
-    xfree(b);
-    write_atomic(&t->settling, false);
-    table_put(t);
-}
-
-static struct table *table_find(const struct hicamp_flow_key *mask)
+static struct flowtab *table_find(const struct hicamp_flow_key *mask)
 {
     unsigned int i;
 
@@ -396,7 +222,7 @@ static bool mask_is_full(const struct hicamp_flow_key *mask)
     return true;
 }
 
-static int table_publish(struct table *t)
+static int table_publish(struct flowtab *t)
 {
     unsigned int i;
 
@@ -415,11 +241,11 @@ static int table_publish(struct table *t)
     return 0;
 }
 
-static void table_withdraw(struct table *t)
+static void table_withdraw(struct flowtab *t)
 {
     rcu_assign_pointer(tables[t->index], NULL);
     write_atomic(&nr_tables, nr_tables - 1);
-    call_rcu(&t->rcu, table_put_rcu);
+    flowtab_put_rcu(t);
 }
 
 /*
@@ -427,7 +253,7 @@ static void table_withdraw(struct table *t)
  * MASKS_EACH: the port has as many masks as it may have.
  */
 static unsigned int port_mask_entry(const struct port_masks *pm,
-                                    const struct table *t,
+                                    const struct flowtab *t,
                                     const struct hicamp_flow_key *mask)
 {
     unsigned int n, found = MASKS_EACH;
@@ -447,7 +273,7 @@ static unsigned int port_mask_entry(const struct port_masks *pm,
 }
 
 static void port_mask_get(struct port_masks *pm, unsigned int n,
-                          const struct table *t)
+                          const struct flowtab *t)
 {
     if ( pm->flows[n]++ )
         return;
@@ -456,7 +282,7 @@ static void port_mask_get(struct port_masks *pm, unsigned int n,
     write_atomic(&pm->end, max(pm->end, n + 1));
 }
 
-static void port_mask_put(struct port_masks *pm, const struct table *t)
+static void port_mask_put(struct port_masks *pm, const struct flowtab *t)
 {
     unsigned int n = port_mask_entry(pm, t, &t->full_mask), end = pm->end;
 
@@ -469,93 +295,6 @@ static void port_mask_put(struct port_masks *pm, const struct table *t)
     while ( end && !pm->table[end - 1] )
         end--;
     write_atomic(&pm->end, end);
-}
-
-#define BUCKET(b, hash) (&(b)->head[(hash) & ((b)->size - 1)])
-
-static void buckets_link(struct buckets *b, struct hicamp_flow_node *f)
-{
-    struct hicamp_flow_node **head = BUCKET(b, f->hash);
-
-    f->link[b->link] = *head;
-    rcu_assign_pointer(*head, f);
-}
-
-static void buckets_unlink(struct buckets *b, struct hicamp_flow_node *f)
-{
-    struct hicamp_flow_node **link = BUCKET(b, f->hash);
-
-    while ( *link != f )
-        link = &(*link)->link[b->link];
-    rcu_assign_pointer(*link, f->link[b->link]);
-}
-
-/* Does f, or would it, stand in the array that is being filled, too? */
-static bool is_moved(const struct table *t, const struct hicamp_flow_node *f)
-{
-    return t->growing && (f->hash & (t->buckets->size - 1)) < t->moved;
-}
-
-static void table_link(struct table *t, struct hicamp_flow_node *f)
-{
-    buckets_link(t->buckets, f);
-    if ( is_moved(t, f) )
-        buckets_link(t->growing, f);
-    t->nr_flows++;
-}
-
-static void table_unlink(struct table *t, struct hicamp_flow_node *f)
-{
-    buckets_unlink(t->buckets, f);
-    if ( is_moved(t, f) )
-        buckets_unlink(t->growing, f);
-    if ( !--t->nr_flows )
-        table_withdraw(t);
-}
-
-/*
- * Time to double?  When memory was short the chains get longer, and it is
- * tried again each time that a full array's worth of flows came on top.
- */
-static bool table_wants_growth(const struct table *t)
-{
-    return t->nr_flows && !(t->nr_flows % t->buckets->size) && !t->growing &&
-           !read_atomic(&t->settling);
-}
-
-static void table_grow_begin(struct table *t, struct buckets *b)
-{
-    b->table = t;
-    b->link = !t->buckets->link;
-    t->growing = b;
-    t->moved = 0;
-}
-
-static void table_grow_step(struct table *t)
-{
-    struct buckets *old = t->buckets, *b = t->growing;
-    unsigned int end;
-
-    if ( !b )
-        return;
-
-    for ( end = min(t->moved + GROW_STEP, old->size); t->moved < end;
-          t->moved++ )
-    {
-        struct hicamp_flow_node *f;
-
-        for ( f = old->head[t->moved]; f; f = f->link[old->link] )
-            buckets_link(b, f);
-    }
-    if ( t->moved < old->size )
-        return;
-
-    rcu_assign_pointer(t->buckets, b);
-    t->growing = NULL;
-    old->table = t;
-    atomic_inc(&t->refs);
-    write_atomic(&t->settling, true);
-    call_rcu(&old->rcu, buckets_settled_rcu);
 }
 
 /* ---- Flows --------------------------------------------------------------- */
@@ -586,7 +325,7 @@ static void cf_check flow_free_rcu(struct rcu_head *head)
     xfree(f);
 }
 
-static void flow_publish(struct hicamp_flow_node *f, struct table *t,
+static void flow_publish(struct hicamp_flow_node *f, struct flowtab *t,
                          unsigned int entry,
                          const struct hicamp_flow_key *key)
 {
@@ -608,7 +347,7 @@ static void flow_publish(struct hicamp_flow_node *f, struct table *t,
     write_atomic(&slots_end, max(slots_end, slot + 1));
     write_atomic(&nr_flows, nr_flows + 1);
 
-    table_link(t, f);
+    flowtab_link(f);
     port_mask_get(masks_of_port(f->in_port), entry, t);
 }
 
@@ -617,7 +356,9 @@ static void flow_withdraw(struct hicamp_flow_node *f)
     ASSERT(spin_is_locked(&lock));
 
     port_mask_put(masks_of_port(f->in_port), f->table);
-    table_unlink(f->table, f);
+    flowtab_unlink(f);
+    if ( !f->table->nr_flows )
+        table_withdraw(f->table);
     list_del(&f->by_port);
 
     write_atomic(&slots[f->slot], SLOT_FREE(slots_free));
@@ -632,7 +373,7 @@ static void flow_withdraw(struct hicamp_flow_node *f)
  * a fresh table in *t when there is none, a bigger bucket array in *b when it
  * is due and memory allows.  -ENOMEM: without the lock.
  */
-static int lock_for_add(const struct hicamp_flow_key *mask, struct table **t,
+static int lock_for_add(const struct hicamp_flow_key *mask, struct flowtab **t,
                         struct buckets **b)
 {
     bool tried = false;
@@ -642,7 +383,7 @@ static int lock_for_add(const struct hicamp_flow_key *mask, struct table **t,
 
     for ( ; ; )
     {
-        const struct table *found;
+        const struct flowtab *found;
         unsigned int size;
 
         spin_lock(&lock);
@@ -651,15 +392,15 @@ static int lock_for_add(const struct hicamp_flow_key *mask, struct table **t,
         if ( !found && !*t )
         {
             spin_unlock(&lock);
-            *t = table_alloc(mask);
+            *t = flowtab_alloc(mask);
             if ( !*t )
                 return -ENOMEM;
         }
-        else if ( found && table_wants_growth(found) && !tried )
+        else if ( found && flowtab_wants_growth(found) && !tried )
         {
             size = found->buckets->size;
             spin_unlock(&lock);
-            *b = buckets_alloc(size * 2);
+            *b = flowtab_buckets_alloc(size * 2);
             tried = true;
         }
         else
@@ -672,7 +413,7 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
                     struct hicamp_acts *acts)
 {
     struct hicamp_flow_node *f;
-    struct table *t, *fresh = NULL;
+    struct flowtab *t, *fresh = NULL;
     struct buckets *b = NULL;
     unsigned int entry;
     int rc = key_check(key, mask);
@@ -691,7 +432,7 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
     t = table_find(mask);
     entry = port_mask_entry(masks_of_port(key->in_port), t, mask);
 
-    if ( t && table_lookup(t, key) )
+    if ( t && flowtab_lookup(t, key) )
         rc = -EEXIST;
     else if ( !ports_exist(key, mask, acts) )
         rc = -ENOENT;
@@ -714,20 +455,16 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
         flow_publish(f, t, entry, key);
         f = NULL;
 
-        if ( b && !t->growing && !read_atomic(&t->settling) &&
-             b->size == t->buckets->size * 2 )
-        {
-            table_grow_begin(t, b);
+        if ( b && flowtab_grow_begin(t, b) )
             b = NULL;
-        }
-        table_grow_step(t);
+        flowtab_grow(t);
     }
 
     spin_unlock(&lock);
 
  out:
     if ( fresh )
-        table_put(fresh);
+        flowtab_put(fresh);
     xfree(b);
     xfree(f);
 
@@ -738,9 +475,9 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
 static struct hicamp_flow_node *flow_find(const struct hicamp_flow_key *key,
                                           const struct hicamp_flow_key *mask)
 {
-    struct table *t = table_find(mask);
+    struct flowtab *t = table_find(mask);
 
-    return t ? table_lookup(t, key) : NULL;
+    return t ? flowtab_lookup(t, key) : NULL;
 }
 
 int hicamp_flow_modify(const struct hicamp_flow_key *key,
@@ -853,7 +590,7 @@ int hicamp_flow_flush(void)
 static void flow_view(const struct hicamp_flow_node *f,
                       struct hicamp_flow_view *view)
 {
-    const struct table *t = f->table;
+    const struct flowtab *t = f->table;
     s_time_t used = 0;
     unsigned int i;
 
@@ -910,7 +647,6 @@ int __init hicamp_classify_init(void)
 {
     unsigned int i;
 
-    BUILD_BUG_ON(sizeof(struct hicamp_flow_key) % 8);
     BUILD_BUG_ON(sizeof(struct shard) != CACHE_LINE);
 
     slots = xmalloc_array(unsigned long, hicamp_flows_max);
@@ -922,8 +658,7 @@ int __init hicamp_classify_init(void)
     for ( i = 0; i < ARRAY_SIZE(by_port); i++ )
         INIT_LIST_HEAD(&by_port[i]);
 
-    for ( i = 0; i < KEY_WORDS * 2; i++ )
-        seeds[i / 2][i % 2] = ((uint64_t)get_random() << 32) | get_random();
+    flowtab_init();
 
     nr_shards = min_t(unsigned int, nr_cpu_ids, SHARDS_MAX);
     shard_shared = nr_cpu_ids > SHARDS_MAX;
