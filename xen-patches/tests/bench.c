@@ -55,11 +55,16 @@ static void bench_lookup(unsigned int nr_flows, unsigned int nr_masks)
 {
     char what[80];
     unsigned int n;
+    uint64_t t;
 
     for ( n = 0; n < nr_masks - 1; n++ )
         CHECK_EQ(add(masked(key_of(1, n), mask_of(n)), mask_of(n), n, 2), 0);
+    t = __rdtsc();
     for ( n = 0; n < nr_flows; n++ )
         CHECK_EQ(add(key_of(1, n), mask_of(63), n, 2), 0);
+    t = __rdtsc() - t;
+    if ( nr_flows > 1000 )
+        printf("%6.0f  add one of %u flows\n", (double)t / nr_flows, nr_flows);
     for ( n = 0; n < PACKETS; n++ )
         keys[n] = key_of(1, (n * 2654435761u >> 7) % nr_flows);
 

@@ -5,6 +5,7 @@
 # offloaded by tc to the hypervisor, with counters that come back. What cannot be
 # offloaded is forwarded in software. Rules that are deleted are gone, ports that
 # go leave nothing, flows that are idle age.
+# xen: hicamp=flows=1000000
 NET=hicamp
 BRIDGE=ovsbr0
 export NET BRIDGE
@@ -33,6 +34,7 @@ for name in a b c d; do
     say "creating guest $name"
     check "guest_${name}_becomes_ready" guest create $name || bail "no guests"
 done
+check flow_limit_is_what_xen_was_told test "$(figure limits.flows)" = 1000000
 check representors_are_on_the_bridge sh -c "
     ovs-vsctl --timeout=20 list-ports ovsbr0 | grep -c '^vif' | grep -qx 4"
 check iface_id_is_there sh -c "ovs-vsctl --timeout=20 get Interface \

@@ -25,7 +25,12 @@
 /* Masks of the host. */
 #define HICAMP_TABLES_MAX       1024
 
-/* Flows of the host; set before hicamp_classify_init(), fixed then. */
+/*
+ * Flows of the host, "hicamp=flows="; at most HICAMP_FLOWS_LIMIT.  Set before
+ * hicamp_classify_init(), fixed then.  Eight bytes each at once; a flow that
+ * exists takes up to 1 KiB, with counters for eight CPUs.
+ */
+#define HICAMP_FLOWS_LIMIT      (1u << 20)
 extern unsigned int hicamp_flows_max;
 
 /* What dump and statistics tell of a flow. */

@@ -69,6 +69,16 @@ static int __init cf_check parse_hicamp(const char *s)
             if ( end != ss || !opt_quota )
                 rc = -EINVAL;
         }
+        else if ( !strncmp(s, "flows=", 6) )
+        {
+            const char *end;
+            unsigned long flows = simple_strtoul(s + 6, &end, 0);
+
+            if ( end != ss || !flows || flows > HICAMP_FLOWS_LIMIT )
+                rc = -EINVAL;
+            else
+                hicamp_flows_max = flows;
+        }
         else
             rc = -EINVAL;
 
