@@ -370,8 +370,19 @@ unsigned int emul_find_bit(const void *addr, unsigned int size,
 
 int parse_bool(const char *s, const char *e);
 int parse_boolean(const char *name, const char *s, const char *e);
-#define simple_strtoul          strtoul
-#define simple_strtoull         strtoull
+
+/* Xen's hands out a pointer to what stays constant. */
+static inline unsigned long simple_strtoul(const char *s, const char **end,
+                                           unsigned int base)
+{
+    char *stop;
+    unsigned long val = strtoul(s, &stop, base);
+
+    if ( end )
+        *end = stop;
+
+    return val;
+}
 
 #define perfc_incr(x)           ((void)0)
 #define perfc_add(x, n)         ((void)0)
