@@ -101,8 +101,9 @@ save_restore() {
 destroy_sender() {
     say "round $round: destroyed at full traffic, its receiver paused"
     check "guest_c_is_created_$round" guest create c
-    # UDP, for TCP would stop when nobody answers.
-    _flood=$(guest start -t 200 c "netperf -P 0 -H 10.0.0.2 -l 150 \
+    # UDP, for TCP would stop when nobody answers; until c is destroyed, for
+    # the flood slows dom0, which needs minutes to see it on a busy machine.
+    _flood=$(guest start -t 900 c "netperf -P 0 -H 10.0.0.2 -l 900 \
         -t UDP_STREAM -- -m 8192 -R 1")
     _c=$(xl domid c).0
     _b=$(xl domid b).0
