@@ -17,6 +17,7 @@ MODULES = [
 ]
 
 # Programs of tools/testbed/guest.
+DOM0_TOOLS = ['domcpu', 'domkill']
 GUEST_TOOLS = ['udpxfer', 'segtest', 'objserve']
 
 
@@ -70,7 +71,7 @@ def build():
             for path in target.glob('*.ko'):
                 path.unlink()
             failures.append(str(error))
-    for function in (build_domcpu, build_guest_tools, build_hicampctl):
+    for function in (build_dom0_tools, build_guest_tools, build_hicampctl):
         try:
             function()
         except TestbedError as error:
@@ -89,13 +90,14 @@ def built(who):
     return found
 
 
-def build_domcpu():
-    """Build the testbed's own reader of CPU times."""
+def build_dom0_tools():
+    """Build the testbed's own programs for dom0."""
     TOOLS.mkdir(parents=True, exist_ok=True)
-    with step('building domcpu', '1 s'):
-        run(['gcc', '-std=gnu99', '-O2', '-Wall', '-Werror', '-o',
-             TOOLS / 'domcpu', common.TESTBED / 'dom0' / 'domcpu.c',
-             '-lxenctrl'], 'domcpu')
+    for name in DOM0_TOOLS:
+        with step(f'building {name}', '1 s'):
+            run(['gcc', '-std=gnu99', '-O2', '-Wall', '-Werror', '-o',
+                 TOOLS / name, common.TESTBED / 'dom0' / f'{name}.c',
+                 '-lxenctrl'], name)
 
 
 def build_guest_tools():
@@ -127,7 +129,7 @@ def build_hicampctl():
 
 def tools():
     """List the programs to install in dom0."""
-    return [path for path in (TOOLS / 'domcpu',
+    return [path for path in (*(TOOLS / name for name in DOM0_TOOLS),
                               TOOLS / 'hicampctl' / 'hicampctl')
             if path.is_file()]
 

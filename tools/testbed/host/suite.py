@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run a list of boot scenarios and count what passed.
 
-A line of the list is "SCENARIO FLAVOUR CLOCK TIMEOUT [K=V ...]".
+A line of the list is "SCENARIO FLAVOUR CLOCK TIMEOUT [K=V ...]". Put long ones
+first.
 """
 
 import concurrent.futures
 
 from . import common, image, modules, qemu, xen
 from .common import TestbedError, say
-
-LANES = ('wall', 'cost')    # beside each other
 
 
 def read_list(name):
@@ -23,7 +22,7 @@ def read_list(name):
         if not words:
             continue
         if (len(words) < 4 or words[1] not in xen.FLAVOURS
-                or words[2] not in ('cost', 'wall')
+                or words[2] not in qemu.CLOCKS
                 or not words[3].isdigit()
                 or not all('=' in word for word in words[4:])):
             raise TestbedError(f'{path}:{number}: want "SCENARIO FLAVOUR '
@@ -40,12 +39,6 @@ def _go(one):
     except (TestbedError, OSError) as error:
         one.problems.append(str(error))
         say(f'{one.label}{error}')
-
-
-def _lane(runs):
-    """Run boots one after the other."""
-    for one in runs:
-        _go(one)
 
 
 def test(args):
@@ -70,11 +63,13 @@ def test(args):
         runs.append(qemu.Run(name, flavour, clock, timeout=limit, env=env,
                              label=f'{len(runs) + 1}/{total}'))
     # A host on the wall clock has two CPUs and wants both of the builder's: with
-    # another one beside it, each waits for CPUs of its own that do not run. One
-    # on the cost clock has one CPU and does not mind waiting.
-    with concurrent.futures.ThreadPoolExecutor(len(LANES)) as pool:
-        list(pool.map(_lane, [[one for one in runs if one.clock == clock]
-                              for clock in LANES]))
+    # another one beside it, each waits for CPUs of its own that do not run. The
+    # others have one CPU each, and do not mind waiting.
+    alone = [one for one in runs if one.cpus > 1]
+    for one in alone:
+        _go(one)
+    with concurrent.futures.ThreadPoolExecutor(common.jobs()) as pool:
+        list(pool.map(_go, [one for one in runs if one not in alone]))
     failed = [f'{one.scenario} on {one.flavour}, {one.clock} clock: '
               f'{one.folder.relative_to(common.ROOT)}'
               for one in runs if one.problems]

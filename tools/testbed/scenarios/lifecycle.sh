@@ -79,20 +79,32 @@ detach_attach() {
     after detach
 }
 
+# lines FILE: how many a has in FILE.
+lines() { guest run a "wc -l < /tmp/$1"; }
+
+lines_beyond() { test "$(lines "$1")" -gt "$2"; }
+
 save_restore() {
     say "round $round: saved and restored"
-    # Lines that go to b and back, one a second. TCP tries again at intervals
-    # that double, and netperf, which gives up soon after its end, would not
-    # wait for that on a busy machine.
-    _lines=$(guest start -t 200 a "for i in \$(seq 15); do
-        echo \$i; sleep 1; done | socat -t 90 - TCP:10.0.0.2:5100 > /tmp/lines
-        seq 15 | cmp - /tmp/lines")
+    # Lines that go to b and back until they are told to stop. TCP tries again
+    # at intervals that double, and netperf, which gives up soon after its end,
+    # would not wait for that on a busy machine.
+    guest run a "rm -f /tmp/stop /tmp/sent /tmp/back"
+    _lines=$(guest start -t 600 a "n=0
+        while [ ! -e /tmp/stop ]; do
+            n=\$((n + 1)); echo \$n; sleep 0.5
+        done | tee /tmp/sent | socat -t 90 - TCP:10.0.0.2:5100 > /tmp/back
+        cmp /tmp/sent /tmp/back && [ -s /tmp/back ]")
+    check "connection_works_before_save_$round" wait_for 60 lines_beyond back 0
     flood 60 a 10.0.0.2
     check "guest_is_saved_under_traffic_$round" timeout 120 xl save a \
         /tmp/a.save
     check "guest_is_restored_$round" timeout 120 xl restore /tmp/a.save
     rm -f /tmp/a.save
     # TCP goes on where it was.
+    check "connection_goes_on_after_restore_$round" \
+        wait_for 120 lines_beyond back "$(lines sent)"
+    guest run a touch /tmp/stop
     check "connection_survives_restore_$round" guest wait -t 180 a "$_lines"
     calm a
     after restore
