@@ -67,6 +67,10 @@ static const struct command commands[] = {
       "Print, or set, how much the guest may send: bytes per second and queue\n"
       "(0: as much as it likes), and at once after it was quiet (default: a\n"
       "tenth of a second's, at least 65536).\n" },
+    { "port", "addrs", 1, 1 + HICAMP_ADDRS_MAX, 0, cmd_port_addrs,
+      "PORT [any | ADDRESS[/BITS]...]",
+      "Print, or set, the IP addresses from which the guest may send, up to 16:\n"
+      "as sources of packets, and in ARP and neighbour discovery.\n" },
 
     { "flow", "add", 0, 2, OPT_COOKIE | OPT_REPLACE | OPT_BATCH, cmd_flow_add,
       "MATCH ACTIONS [--cookie N] [--replace]\n"

@@ -72,6 +72,7 @@ int cmd_port_create(struct cli *cli, struct err *err);
 int cmd_port_destroy(struct cli *cli, struct err *err);
 int cmd_port_set(struct cli *cli, struct err *err);
 int cmd_port_rate(struct cli *cli, struct err *err);
+int cmd_port_addrs(struct cli *cli, struct err *err);
 
 /* limits.c */
 int cmd_domain_list(struct cli *cli, struct err *err);

@@ -36,6 +36,9 @@ static const struct
     { HICAMP_OP_port_set, ENOENT, "no port %" },
     { HICAMP_OP_port_rate, ENOENT, "no port %" },
     { HICAMP_OP_port_rate, EINVAL, "port %: a burst is 1 to 2^32 bytes" },
+    { HICAMP_OP_port_addrs, ENOENT, "no port %" },
+    { HICAMP_OP_port_addrs, EINVAL,
+      "port %: an address has bits that are not 0 behind its prefix" },
 
     { HICAMP_OP_flow_update, EEXIST,
       "a flow with this match exists (--replace replaces it)" },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Commands on ports. */
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -630,6 +631,122 @@ int cmd_port_rate(struct cli *cli, struct err *err)
                 rate.bytes_per_s, rate.burst);
     else if ( cli->nr_args < 2 )
         fprintf(cli->out, "no limit\n");
+
+    return 0;
+}
+
+/* ---- addrs -------------------------------------------------------------- */
+
+/* ADDRESS or ADDRESS/BITS */
+static bool parse_addr(const char *word, struct hicamp_addr *addr)
+{
+    const char *slash = strchr(word, '/');
+    size_t len = slash ? (size_t)(slash - word) : strlen(word);
+    char text[INET6_ADDRSTRLEN];
+    uint64_t bits;
+
+    if ( len >= sizeof(text) )
+        return false;
+    memcpy(text, word, len);
+    text[len] = '\0';
+
+    memset(addr, 0, sizeof(*addr));
+    if ( inet_pton(AF_INET, text, addr->addr) == 1 )
+    {
+        addr->family = 4;
+        addr->prefix = 32;
+    }
+    else if ( inet_pton(AF_INET6, text, addr->addr) == 1 )
+    {
+        addr->family = 6;
+        addr->prefix = 128;
+    }
+    else
+        return false;
+
+    if ( slash )
+    {
+        if ( !parse_num(slash + 1, addr->prefix, &bits) || !bits )
+            return false;
+        addr->prefix = bits;
+    }
+
+    return true;
+}
+
+#define ADDR_TEXT (INET6_ADDRSTRLEN + 4)
+static const char *addr_text(char buf[ADDR_TEXT],
+                             const struct hicamp_addr *addr)
+{
+    size_t len;
+
+    inet_ntop(addr->family == 4 ? AF_INET : AF_INET6, addr->addr, buf,
+              INET6_ADDRSTRLEN);
+    len = strlen(buf);
+    snprintf(buf + len, ADDR_TEXT - len, "/%u", addr->prefix);
+
+    return buf;
+}
+
+static int parse_addrs(const struct cli *cli, struct hicamp_port_addrs *addrs,
+                       struct err *err)
+{
+    int i;
+
+    addrs->nr = HICAMP_ADDRS_KEEP;
+    if ( cli->nr_args < 2 )
+        return 0;
+
+    addrs->nr = 0;
+    if ( cli->nr_args == 2 && !strcmp(cli->arg[1], "any") )
+        return 0;
+
+    for ( i = 1; i < cli->nr_args; i++ )
+        if ( !parse_addr(cli->arg[i], &addrs->addr[addrs->nr++]) )
+            return err_set(err, EXIT_USAGE,
+                           "port addrs: '%.64s' is not an address, or "
+                           "ADDRESS/BITS", cli->arg[i]);
+
+    return 0;
+}
+
+int cmd_port_addrs(struct cli *cli, struct err *err)
+{
+    struct hicamp_port_addrs addrs = { .nr = 0 };
+    struct port_name name;
+    char buf[PORT_TEXT], text[ADDR_TEXT];
+    struct json j;
+    unsigned int i;
+
+    if ( parse_addrs(cli, &addrs, err) || parse_pair(cli, &name, err) )
+        return -1;
+
+    addrs.domid = name.domid;
+    addrs.devid = name.devid;
+    if ( ops_call(&cli->ops, HICAMP_OP_port_addrs, &addrs, sizeof(addrs),
+                  port_text(buf, &name), err) )
+        return -1;
+    if ( addrs.nr > HICAMP_ADDRS_MAX )
+        addrs.nr = HICAMP_ADDRS_MAX;
+
+    if ( cli->given & OPT_JSON )
+    {
+        json_init(&j, cli->out);
+        json_open(&j, NULL, '{');
+        json_open(&j, "addrs", '[');
+        for ( i = 0; i < addrs.nr; i++ )
+            json_str(&j, NULL, addr_text(text, &addrs.addr[i]));
+        json_close(&j, ']');
+        json_close(&j, '}');
+        json_end(&j);
+    }
+    else if ( cli->nr_args < 2 )
+    {
+        for ( i = 0; i < addrs.nr; i++ )
+            fprintf(cli->out, "%s\n", addr_text(text, &addrs.addr[i]));
+        if ( !addrs.nr )
+            fprintf(cli->out, "any\n");
+    }
 
     return 0;
 }

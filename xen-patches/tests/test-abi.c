@@ -33,6 +33,8 @@ size_t hicamp_abi_test(void)
            IS(sizeof(struct hicamp_port_create) == 24) +
            IS(sizeof(struct hicamp_port_id) == 8) +
            IS(sizeof(struct hicamp_port_set) == 24) +
+           IS(sizeof(struct hicamp_addr) == 24) +
+           IS(sizeof(struct hicamp_port_addrs) == 8 + 24 * HICAMP_ADDRS_MAX) +
            IS(sizeof(struct hicamp_query) == 24) +
            IS(sizeof(struct hicamp_port_info) ==
               48 + 8 * HICAMP_COUNTERS_MAX) +

@@ -38,6 +38,7 @@ static union {
     struct hicamp_param param;
     struct hicamp_domain_set domain;
     struct hicamp_segment_batch segment;
+    struct hicamp_port_addrs addrs;
     uint8_t bytes[512];
 } arg;
 
@@ -53,7 +54,7 @@ static long call(struct domain *d, unsigned int cmd)
 
 static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
                                     34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-                                    44, 48, 49 };
+                                    44, 45, 48, 49 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -132,7 +133,7 @@ TEST(each_command_is_for_who_may_issue_it)
     static const uint8_t who[] = { ALL, ADMIN, CONTROL, ALL, ALL, ALL, ALL,
                                    ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
                                    ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN, ADMIN, ADMIN, ADMIN };
+                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 

@@ -453,6 +453,20 @@ static int op_rate(struct hicamp_port_rate *r)
     return 0;
 }
 
+static int op_addrs(struct hicamp_port_addrs *a)
+{
+    if ( !find_port(a->domid, a->devid) )
+        return -ENOENT;
+    if ( a->nr == HICAMP_ADDRS_KEEP )
+        *a = fake.addrs;
+    else if ( a->nr && a->addr[0].family == 4 && a->addr[0].prefix == 24 &&
+              a->addr[0].addr[3] )
+        return -EINVAL;
+    fake.addrs = *a;
+
+    return 0;
+}
+
 static int op_domain_set(const struct hicamp_domain_set *s)
 {
     if ( s->pad || s->pad2 || !s->which || (s->which & ~3u) )
@@ -520,6 +534,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
         [HICAMP_OP_param_get] = sizeof(struct hicamp_param),
         [HICAMP_OP_param_set] = sizeof(struct hicamp_param),
         [HICAMP_OP_port_rate] = sizeof(struct hicamp_port_rate),
+        [HICAMP_OP_port_addrs] = sizeof(struct hicamp_port_addrs),
     };
 
     (void)hc;
@@ -537,6 +552,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
     case HICAMP_OP_port_destroy: return op_destroy(arg);
     case HICAMP_OP_port_set:     return op_set(arg);
     case HICAMP_OP_port_rate:    return op_rate(arg);
+    case HICAMP_OP_port_addrs:   return op_addrs(arg);
     case HICAMP_OP_port_query:   return op_port_query(arg);
     case HICAMP_OP_flow_update:  return op_update(arg);
     case HICAMP_OP_flow_dump:    return op_dump(arg);

@@ -39,6 +39,7 @@ struct fake
     uint64_t param[4];          /* by HICAMP_PARAM_* */
     struct hicamp_domain_set domain_set;
     struct hicamp_port_rate rate; /* the last */
+    struct hicamp_port_addrs addrs;
 };
 
 extern struct fake fake;

@@ -49,7 +49,7 @@ static char *out, *errors;
 /* Words after the program's name, NULL at the end. */
 static int run(const char *first, ...)
 {
-    char *argv[16] = { (char *)"hicampctl" };
+    char *argv[32] = { (char *)"hicampctl" };
     const char *word;
     size_t size;
     FILE *o, *e;
@@ -415,6 +415,51 @@ static void counters_of_other_versions_are_shown(void)
     CHECK(says("rx_packets") && !says("rx_bytes"), "%s", out);
 }
 
+static void addresses_are_read_and_set(void)
+{
+    static const struct hicamp_addr v6 = {
+        .addr = { 0xfd, 0, 0, 1 }, .family = 6, .prefix = 64,
+    };
+
+    fake_reset();
+    fake_ports(1);
+    GOOD("port", "addrs", "1.0");
+    CHECK(!strcmp(out, "any\n"), "%s", out);
+    GOOD("port", "addrs", "1.0", "10.0.0.7", "fd00:1::/64", "10.2.0.0/16");
+    CHECK(!*out && fake.addrs.nr == 3 && fake.addrs.addr[0].prefix == 32 &&
+          !memcmp(&fake.addrs.addr[1], &v6, sizeof(v6)), "%s", out);
+    GOOD("port", "addrs", "1.0");
+    CHECK(!strcmp(out, "10.0.0.7/32\nfd00:1::/64\n10.2.0.0/16\n"), "%s", out);
+    GOOD("port", "addrs", "1.0", "--json");
+    is_json("port addrs");
+    CHECK(says("\"addrs\":[\"10.0.0.7/32\",\"fd00:1::/64\","), "%s", out);
+    GOOD("port", "addrs", "1.0", "any");
+    CHECK(!fake.addrs.nr && !fake.addrs.addr[0].family, "forgotten");
+
+    BAD(2, "port addrs: 'any' is not an address, or ADDRESS/BITS",
+        "port", "addrs", "1.0", "10.0.0.1", "any");
+    BAD(2, "port addrs: '10.0.0.1/33' is not an address, or ADDRESS/BITS",
+        "port", "addrs", "1.0", "10.0.0.1/33");
+    BAD(2, "port addrs: '10.0.0.1/0' is not an address, or ADDRESS/BITS",
+        "port", "addrs", "1.0", "10.0.0.1/0");
+    BAD(2, "port addrs: '10.0.0/24' is not an address, or ADDRESS/BITS",
+        "port", "addrs", "1.0", "10.0.0/24");
+    BAD(2, "port addrs: '::1/' is not an address, or ADDRESS/BITS",
+        "port", "addrs", "1.0", "::1/");
+    BAD(1, "port 1.0: an address has bits that are not 0 behind its prefix",
+        "port", "addrs", "1.0", "10.0.0.1/24");
+    BAD(1, "no port 9.0", "port", "addrs", "9.0");
+
+    GOOD("port", "addrs", "1.0", "::1", "::2", "::3", "::4", "::5", "::6",
+         "::7", "::8", "::9", "::a", "::b", "::c", "::d", "::e", "::f", "::10");
+    CHECK(fake.addrs.nr == HICAMP_ADDRS_MAX &&
+          fake.addrs.addr[15].addr[15] == 0x10, "16 of them");
+    BAD(2, "port addrs: '::11' is one argument too many",
+        "port", "addrs", "1.0", "::1", "::2", "::3", "::4", "::5", "::6",
+        "::7", "::8", "::9", "::a", "::b", "::c", "::d", "::e", "::f", "::10",
+        "::11");
+}
+
 static void watching_gives_rates(void)
 {
     fake_reset();
@@ -595,6 +640,7 @@ int main(void)
     TEST(domains_get_quotas_and_tenants);
     TEST(parameters_are_read_and_set);
     TEST(rates_are_read_and_set);
+    TEST(addresses_are_read_and_set);
     TEST(ports_are_listed_in_many_batches);
     TEST(counters_of_other_versions_are_shown);
     TEST(watching_gives_rates);

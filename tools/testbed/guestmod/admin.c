@@ -32,6 +32,7 @@ static void pointers(void)
 		{ "param_get", HICAMP_OP_param_get },
 		{ "param_set", HICAMP_OP_param_set },
 		{ "port_rate", HICAMP_OP_port_rate },
+		{ "port_addrs", HICAMP_OP_port_addrs },
 	};
 	unsigned int i;
 

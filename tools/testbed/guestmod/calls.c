@@ -53,6 +53,7 @@ static const struct {
 	{ "param_get", HICAMP_OP_param_get },
 	{ "param_set", HICAMP_OP_param_set },
 	{ "port_rate", HICAMP_OP_port_rate },
+	{ "port_addrs", HICAMP_OP_port_addrs },
 	{ "fabric_attach", HICAMP_OP_fabric_attach },
 	{ "fabric_detach", HICAMP_OP_fabric_detach },
 };
@@ -60,7 +61,7 @@ static const struct {
 static void unknown_commands(void)
 {
 	static const unsigned int unknown[] = {
-		3, 15, 22, 31, 45, 47, 50, 51, 63, 64, 255, 256, 0xffff,
+		3, 15, 22, 31, 46, 47, 50, 51, 63, 64, 255, 256, 0xffff,
 		0x10000, 0x80000000, ~0u,
 	};
 	char room[256] = {};
@@ -73,7 +74,7 @@ static void unknown_commands(void)
 
 static void privileged_commands(void)
 {
-	char room[256] = {};
+	char room[512] = {};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(privileged_calls); i++) {

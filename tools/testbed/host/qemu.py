@@ -138,6 +138,7 @@ class Run:
         self.label = f'{label}: ' if label else ''
         self.problems = []
         self.passed = 0     # promises kept, known after go()
+        self.plugin = None  # TCG's, with its arguments
         self.folder = _new_run(scenario)
 
     def prepare(self):
@@ -152,6 +153,8 @@ class Run:
         """Return QEMU's command line, and keep it with the run."""
         argv = command(self.folder, self.flavour, self.clock, self.cpus,
                        self.memory, self.xen_extra)
+        if self.plugin:
+            argv += ['-plugin', self.plugin]
         (self.folder / 'command').write_text(shlex.join(argv) + '\n')
         return argv
 

@@ -30,10 +30,11 @@ packets() {
 
 no_flows() { test "$(figure flows)" = 0; }
 
-for name in a b c d; do
+for name in a b c; do
     say "creating guest $name"
     check "guest_${name}_becomes_ready" guest create $name || bail "no guests"
 done
+check guest_d_becomes_ready guest create --vif ip=10.0.0.4 d || bail "no guests"
 check flow_limit_is_what_xen_was_told test "$(figure limits.flows)" = 1000000
 check representors_are_on_the_bridge sh -c "
     ovs-vsctl --timeout=20 list-ports ovsbr0 | grep -c '^vif' | grep -qx 4"
@@ -142,6 +143,25 @@ check policer_is_lifted ovs-vsctl --timeout=20 set Interface "vif$(port d)" \
     ingress_policing_rate=0 ingress_policing_burst=0
 check policer_is_gone wait_for 20 sh -c \
     "hicampctl port rate $(port d) | grep '^no limit'"
+
+say "a guest is held to the addresses that xl has for it"
+check addresses_are_in_the_hypervisor sh -c \
+    "hicampctl port addrs $(port d) | grep -qx 10.0.0.4/32"
+before=$(port_values "$(port d)" drop_spoof)
+guest run d "ip addr add 10.0.0.94/24 dev eth0"
+check own_address_passes guest run -t 60 d \
+    "ping -q -c 3 -i 0.2 -W 10 -I 10.0.0.4 10.0.0.1"
+guest run -t 60 d "ping -q -c 3 -i 0.2 -W 1 -I 10.0.0.94 10.0.0.1" \
+    > /dev/null 2>&1 && fail other_address_is_dropped "it is not"
+check spoofing_is_counted test \
+    "$(port_values "$(port d)" drop_spoof)" -ge $((before + 3))
+before=$(port_values "$(port d)" drop_spoof)
+guest run -t 60 d "arping -q -c 3 -U -I eth0 -s 10.0.0.94 10.0.0.94" > /dev/null 2>&1
+check false_arp_is_counted test \
+    "$(port_values "$(port d)" drop_spoof)" -ge $((before + 3))
+check any_address_again hicampctl port addrs "$(port d)" any
+check other_address_passes_then guest run -t 60 d \
+    "ping -q -c 3 -i 0.2 -W 10 -I 10.0.0.94 10.0.0.1"
 
 say "a VLAN of two, and who is outside"
 check b_is_tagged ovs-vsctl --timeout=20 set Port "vif$(port b)" tag=7

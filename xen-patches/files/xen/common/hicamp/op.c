@@ -19,6 +19,7 @@
 #include "classify.h"
 #include "fabric.h"
 #include "flow.h"
+#include "guard.h"
 #include "op.h"
 #include "param.h"
 #include "port.h"
@@ -280,10 +281,11 @@ union arg {
     struct hicamp_flow_batch flows;
     struct hicamp_param param;
     struct hicamp_port_rate rate;
+    struct hicamp_port_addrs addrs;
 };
 
 static const struct {
-    uint8_t bytes;
+    uint16_t bytes;
     uint8_t who;
     bool known;
 } commands[] = {
@@ -311,6 +313,7 @@ static const struct {
     CMD(param_get, param, ADMIN),
     CMD(param_set, param, ADMIN),
     CMD(port_rate, port_rate, ADMIN),
+    CMD(port_addrs, port_addrs, ADMIN),
     CMD(fabric_attach, port_attach, ADMIN),
     CMD(fabric_detach, port_detach, ADMIN),
 #undef CMD
@@ -386,6 +389,8 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return param_set(&a->param);
     case HICAMP_OP_port_rate:
         return port_rate(&a->rate);
+    case HICAMP_OP_port_addrs:
+        return guard_set(&a->addrs);
     case HICAMP_OP_fabric_attach:
         return fabric_attach(d, &a->attach);
     case HICAMP_OP_fabric_detach:

@@ -40,6 +40,7 @@
 
 #include "borrow.h"
 #include "classify.h"
+#include "guard.h"
 #include "op.h"
 #include "ring.h"
 
@@ -99,7 +100,7 @@ struct port *port_next(uint64_t *cursor)
     return NULL;
 }
 
-static struct port *port_find(domid_t domid, uint32_t devid)
+struct port *port_find(domid_t domid, uint32_t devid)
 {
     uint64_t cursor = 0;
     struct port *port;
@@ -431,7 +432,10 @@ static bool mtu_valid(uint32_t mtu)
 
 static void cf_check port_free_rcu(struct rcu_head *head)
 {
-    xfree(container_of(head, struct port, rcu));
+    struct port *port = container_of(head, struct port, rcu);
+
+    guard_free(port->guard);
+    xfree(port);
 }
 
 /* Enter port into the table and give it an id.  ports_lock is held. */

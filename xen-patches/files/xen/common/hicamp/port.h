@@ -34,6 +34,7 @@ struct pair {
 };
 
 struct borrower;
+struct guard;
 
 /* Counters of the interface, and some that are added to them when read. */
 enum {
@@ -125,6 +126,7 @@ struct port {
     uint32_t flags;
     uint64_t rate;              /* bytes per second; 0: no limit */
     uint64_t burst;             /* bytes */
+    struct guard *guard;        /* guard.c; W(ctl_lock), R: RCU */
 
     /* Array, nr_queues long; W(ctl_lock), R: RCU */
     struct queue_set *queues;
@@ -146,6 +148,8 @@ extern rcu_read_lock_t hicamp_rcu;
  * accessible until its end, though it may be destroyed meanwhile.
  */
 struct port *port_by_id(uint32_t id);
+/* The same by whose it is. */
+struct port *port_find(domid_t domid, uint32_t devid);
 /* The fabric, or NULL.  As port_by_id(). */
 struct port *port_fabric(void);
 /* Is there such a port, is it to stay, and may flows name it?  Any context. */

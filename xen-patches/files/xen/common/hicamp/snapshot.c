@@ -15,6 +15,7 @@
  */
 
 #include "borrow.h"
+#include "guard.h"
 #include "ring.h"
 #include "segment.h"
 
@@ -256,8 +257,7 @@ static unsigned int packet_check(const struct queue *q,
          !gso_valid(&pkt->hdr, key, &off) )
         return CNT(drop_header);
 
-    if ( (read_atomic(&port->flags) & HICAMP_PORT_ANTISPOOF) &&
-         mac_word(key->eth_src) != read_atomic(&port->mac) )
+    if ( !guard_passes(port, key, &off, pkt->inl, pkt->hdr.inline_len) )
         return CNT(drop_spoof);
 
     *mtu = mtu_need(&pkt->hdr, &off);

@@ -70,6 +70,7 @@
 #define HICAMP_OP_param_get     42   /* administrator   hicamp_param         */
 #define HICAMP_OP_param_set     43   /* administrator   hicamp_param         */
 #define HICAMP_OP_port_rate     44   /* administrator   hicamp_port_rate     */
+#define HICAMP_OP_port_addrs    45   /* administrator   hicamp_port_addrs    */
 
 #define HICAMP_OP_fabric_attach 48   /* administrator   hicamp_port_attach   */
 #define HICAMP_OP_fabric_detach 49   /* administrator   hicamp_port_detach   */
@@ -622,7 +623,10 @@ struct hicamp_port_create {
     uint32_t port;          /* out: port id */
 };
 
-/* Drop what the guest sends with another source address than mac. */
+/*
+ * Drop what the guest sends with another source address than mac, and ARP and
+ * neighbour discovery that name another hardware address as the sender's.
+ */
 #define HICAMP_PORT_ANTISPOOF   (1u << 0)
 /*
  * Copy all payload before anything is delivered (snapshot=copy): nothing that
@@ -682,6 +686,44 @@ struct hicamp_port_rate {
     uint32_t devid;
     uint64_t bytes_per_s;   /* 0: as much as it likes */
     uint64_t burst;
+};
+
+/*
+ * HICAMP_OP_port_addrs: from which IP addresses the guest may send.  With a
+ * list that is not empty, these are dropped (drop_spoof):
+ *   - IPv4 and IPv6 from an address that is in no prefix of the list.  Yet
+ *     0.0.0.0 may ask for an address by DHCP, :: may send ICMPv6, and where
+ *     the list has IPv6, the link-local address that follows from mac
+ *     (RFC 4291, appendix A) is in it
+ *   - ARP and RARP whose sender's address is not in the list, nor 0.0.0.0
+ *   - neighbour advertisements, and questions from :: (duplicate address
+ *     detection), whose target is not in the list
+ *   - frames that hide what they carry: under a third VLAN tag, or with an IEEE
+ *     802.3 length
+ * With a list, or HICAMP_PORT_ANTISPOOF, neighbour discovery and router
+ * solicitation in fragments (RFC 6980), or not wholly inline, are dropped too.
+ *
+ * On return nr and addr tell what is in effect.
+ *
+ *   -ENOENT      no such port
+ *   -EINVAL      nr, family or prefix; bits are set behind the prefix
+ *   -ENOMEM      Xen is short of memory
+ */
+#define HICAMP_ADDRS_MAX        16
+#define HICAMP_ADDRS_KEEP       0xffffu /* nr: only tell; addr is zero */
+
+struct hicamp_addr {
+    uint8_t  addr[16];      /* as in the packet; IPv4: the first 4 */
+    uint8_t  family;        /* 4 or 6 */
+    uint8_t  prefix;        /* bits: 1 to 32 or 128 */
+    uint8_t  pad[6];
+};
+
+struct hicamp_port_addrs {
+    uint16_t domid;
+    uint16_t nr;            /* 0: as it likes */
+    uint32_t devid;
+    struct hicamp_addr addr[HICAMP_ADDRS_MAX]; /* those behind nr are zero */
 };
 
 /*
