@@ -24,9 +24,10 @@ profile = load()
 XEN = ['ffff82d040200000 T start', 'ffff82d040201000 t copy',
        'ffff82d040202000 d data', '                 U outside']
 DOM0 = ['ffffffff81000000 T _text', 'ffffffff81000100 t tcp_sendmsg',
-        'ffffffffc0000000 t virtio_x [virtio]',
+        'ffffffffc0000200 t virtio_x [virtio]',
         'ffffffffc0100000 t ovs_x [openvswitch]']
-GUEST = ['ffffffffc0000000 t hnf_xmit [hicamp_netfront]']
+GUEST = ['ffffffffc0000000 t hnf_xmit [hicamp_netfront]',
+         'ffffffffc0000400 t hnf_rx [hicamp_netfront]']
 
 
 class Profile(unittest.TestCase):
@@ -45,7 +46,7 @@ class Profile(unittest.TestCase):
             self.assertEqual(self.symbols.name(address), wanted)
 
     def test_a_module_of_the_guest_hides_one_of_dom0(self):
-        self.assertEqual(self.symbols.name(0xffffffffc0000020),
+        self.assertEqual(self.symbols.name(0xffffffffc0000220),
                          ('hicamp_netfront', 'hnf_xmit'))
 
     def test_blocks_count_with_their_instructions(self):
