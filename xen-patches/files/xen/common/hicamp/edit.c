@@ -12,17 +12,12 @@
  */
 
 #include "edit.h"
+#include "key.h"
 #include "snapshot.h"
 
 #define ETH_HLEN            14
 #define TAG_AT              12
 #define TAG_BYTES           4
-#define ETHERTYPE_IPV4      0x0800
-#define ETHERTYPE_IPV6      0x86dd
-#define ETHERTYPE_8021Q     0x8100
-#define ETHERTYPE_8021AD    0x88a8
-#define IPPROTO_TCP         6
-#define IPPROTO_UDP         17
 #define IPV4_BYTES          20
 #define IPV4_CSUM_AT        10
 #define IPV6_BYTES          40
@@ -46,7 +41,7 @@ void edit_context_init(struct edit_context *c,
 
 static bool tpid_valid(unsigned int tpid)
 {
-    return tpid == ETHERTYPE_8021Q || tpid == ETHERTYPE_8021AD;
+    return tpid == ETHERTYPE_VLAN || tpid == ETHERTYPE_SVLAN;
 }
 
 int edit_push(struct edit_context *c, uint32_t arg, struct hicamp_edit *e,
@@ -198,7 +193,7 @@ int edit_set(struct edit_context *c, const struct hicamp_act_set *set,
          ((any(m->ip_src, 16) || any(m->ip_dst, 16) || m->ip_tos ||
            m->ip_ttl) && !ip) ||
          ((m->l4_src || m->l4_dst) &&
-          (!ip || (proto != IPPROTO_TCP && proto != IPPROTO_UDP))) )
+          (!ip || (proto != PROTO_TCP && proto != PROTO_UDP))) )
         return -EINVAL;
 
     put(&w, EDIT_ETH, 0, false, set->value.eth_dst, m->eth_dst, 6);
@@ -271,11 +266,11 @@ static bool l4_repair(struct editing *s, uint16_t delta, bool pseudo)
     uint16_t sum;
 
     /* A later fragment has none; other protocols do not sum the addresses. */
-    if ( !s->off.l4 || (s->off.l4_proto != IPPROTO_TCP &&
-                        s->off.l4_proto != IPPROTO_UDP) )
+    if ( !s->off.l4 || (s->off.l4_proto != PROTO_TCP &&
+                        s->off.l4_proto != PROTO_UDP) )
         return true;
 
-    at = s->off.l4_proto == IPPROTO_TCP ? TCP_CSUM_AT : UDP_CSUM_AT;
+    at = s->off.l4_proto == PROTO_TCP ? TCP_CSUM_AT : UDP_CSUM_AT;
     if ( s->off.l4 + at + 2 > h->inline_len )
         return false;
     field = s->pkt->inl + s->off.l4 + at;
@@ -291,10 +286,10 @@ static bool l4_repair(struct editing *s, uint16_t delta, bool pseudo)
         return true;
     }
 
-    if ( s->off.l4_proto == IPPROTO_UDP && !word_at(field) )
+    if ( s->off.l4_proto == PROTO_UDP && !word_at(field) )
         return true; /* it has none */
     repair(field, delta);
-    if ( s->off.l4_proto == IPPROTO_UDP && !word_at(field) )
+    if ( s->off.l4_proto == PROTO_UDP && !word_at(field) )
         memset(field, 0xff, 2);
 
     return true;

@@ -22,11 +22,6 @@
 /* Places that only what keeps a network alive may take. */
 #define UPCALL_RESERVE      (WAIT_SLOTS / 4)
 
-#define ETHERTYPE_ARP       0x0806
-#define ETHERTYPE_IPV4      0x0800
-#define ETHERTYPE_IPV6      0x86dd
-#define IPPROTO_UDP         17
-#define IPPROTO_ICMPV6      58
 
 int fabric_attach(struct domain *d, struct hicamp_port_attach *op)
 {
@@ -69,7 +64,7 @@ static bool neighbour_discovery(const struct hicamp_flow_key *key)
 {
     unsigned int type = be16_to_cpu(key->l4_src);
 
-    return key->ip_proto == IPPROTO_ICMPV6 && type >= 133 && type <= 137;
+    return key->ip_proto == PROTO_ICMPV6 && type >= 133 && type <= 137;
 }
 
 static bool dhcp(const struct hicamp_flow_key *key, unsigned int client,
@@ -78,7 +73,7 @@ static bool dhcp(const struct hicamp_flow_key *key, unsigned int client,
     unsigned int src = be16_to_cpu(key->l4_src);
     unsigned int dst = be16_to_cpu(key->l4_dst);
 
-    return key->ip_proto == IPPROTO_UDP &&
+    return key->ip_proto == PROTO_UDP &&
            ((src == client && dst == server) ||
             (src == server && dst == client) ||
             (src == server && dst == server));

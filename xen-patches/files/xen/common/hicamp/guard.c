@@ -11,16 +11,6 @@
 
 #include "guard.h"
 
-#define TYPE_IPV4       0x0800
-#define TYPE_ARP        0x0806
-#define TYPE_RARP       0x8035
-#define TYPE_VLAN       0x8100
-#define TYPE_IPV6       0x86dd
-#define TYPE_SVLAN      0x88a8
-
-#define PROTO_UDP       17
-#define PROTO_ICMPV6    58
-
 #define DHCP_SERVER     67
 #define DHCP_CLIENT     68
 
@@ -304,15 +294,15 @@ bool guard_check(const struct port *port, const struct guard *g, bool mac,
 
     switch ( be16_to_cpu(key->eth_type) )
     {
-    case TYPE_IPV4:
+    case ETHERTYPE_IPV4:
         return !g || listed4(g, key->ip_src) || asks_dhcp(key);
 
-    case TYPE_ARP:
-    case TYPE_RARP:
+    case ETHERTYPE_ARP:
+    case ETHERTYPE_RARP:
         return (!mac || !memcmp(key->arp_sha, key->eth_src, 6)) &&
                (!g || listed4(g, key->ip_src) || is_zero(key->ip_src, 4));
 
-    case TYPE_IPV6:
+    case ETHERTYPE_IPV6:
         if ( g && !listed6(port, g, key->ip_src) &&
              !(is_zero(key->ip_src, 16) && key->ip_proto == PROTO_ICMPV6) )
             return false;
@@ -320,8 +310,8 @@ bool guard_check(const struct port *port, const struct guard *g, bool mac,
                nd_passes(port, g, mac, key, off, hdr, valid);
 
     case 0:
-    case TYPE_VLAN:
-    case TYPE_SVLAN:
+    case ETHERTYPE_VLAN:
+    case ETHERTYPE_SVLAN:
         return !g;
     }
 

@@ -22,24 +22,13 @@
 #define SCTP_HEADER     12
 #define ICMP_HEADER     8
 
-#define TYPE_IPV4       0x0800
-#define TYPE_ARP        0x0806
-#define TYPE_RARP       0x8035
-#define TYPE_VLAN       0x8100
-#define TYPE_IPV6       0x86dd
-#define TYPE_SVLAN      0x88a8
-#define TYPE_MIN        0x0600  /* below: a length */
+#define ETHERTYPE_MIN   0x0600  /* below: a length */
 
 #define PROTO_HOPOPTS   0
-#define PROTO_ICMP      1
-#define PROTO_TCP       6
-#define PROTO_UDP       17
 #define PROTO_ROUTING   43
 #define PROTO_FRAGMENT  44
 #define PROTO_AH        51
-#define PROTO_ICMPV6    58
 #define PROTO_DSTOPTS   60
-#define PROTO_SCTP      132
 
 /* What is known of the frame: bytes that may be read, bytes that there are. */
 struct view {
@@ -77,7 +66,7 @@ static always_inline unsigned int num16(const uint8_t *p)
 
 static always_inline bool is_vlan(uint16_t raw)
 {
-    return raw == cpu_to_be16(TYPE_VLAN) || raw == cpu_to_be16(TYPE_SVLAN);
+    return raw == cpu_to_be16(ETHERTYPE_VLAN) || raw == cpu_to_be16(ETHERTYPE_SVLAN);
 }
 
 /* L4 header at off; the key's IP fields are there.  HAVE or FAR. */
@@ -103,12 +92,12 @@ static int extract_l4(const struct view *v, unsigned int off,
         size = SCTP_HEADER;
         break;
     case PROTO_ICMP:
-        if ( key->eth_type != cpu_to_be16(TYPE_IPV4) )
+        if ( key->eth_type != cpu_to_be16(ETHERTYPE_IPV4) )
             return HAVE;
         size = ICMP_HEADER;
         break;
     case PROTO_ICMPV6:
-        if ( key->eth_type != cpu_to_be16(TYPE_IPV6) )
+        if ( key->eth_type != cpu_to_be16(ETHERTYPE_IPV6) )
             return HAVE;
         size = ICMP_HEADER;
         break;
@@ -367,20 +356,20 @@ int hicamp_key_extract(const uint8_t *hdr, unsigned int inline_len,
         rc = extract_vlan(&v, &l3, &type, &key->cvlan_tci, &key->cvlan_tpid);
 
     off->l3 = l3;
-    if ( likely(be16_to_cpu(type) >= TYPE_MIN) )
+    if ( likely(be16_to_cpu(type) >= ETHERTYPE_MIN) )
         key->eth_type = type;
 
     if ( likely(rc == HAVE) )
         switch ( be16_to_cpu(type) )
         {
-        case TYPE_IPV4:
+        case ETHERTYPE_IPV4:
             rc = extract_ipv4(&v, l3, key, off);
             break;
-        case TYPE_IPV6:
+        case ETHERTYPE_IPV6:
             rc = extract_ipv6(&v, l3, key, off);
             break;
-        case TYPE_ARP:
-        case TYPE_RARP:
+        case ETHERTYPE_ARP:
+        case ETHERTYPE_RARP:
             rc = extract_arp(&v, l3, key);
             break;
         }

@@ -8,6 +8,19 @@
 
 #include "private.h"
 
+#define ETHERTYPE_IPV4  0x0800
+#define ETHERTYPE_ARP   0x0806
+#define ETHERTYPE_RARP  0x8035
+#define ETHERTYPE_VLAN  0x8100
+#define ETHERTYPE_IPV6  0x86dd
+#define ETHERTYPE_SVLAN 0x88a8
+
+#define PROTO_ICMP      1
+#define PROTO_TCP       6
+#define PROTO_UDP       17
+#define PROTO_ICMPV6    58
+#define PROTO_SCTP      132
+
 /* Where the headers are, in bytes from the frame's begin; 0: there is none. */
 struct hicamp_key_offsets {
     uint16_t l3;        /* behind the type field, so behind all VLAN tags */

@@ -20,9 +20,6 @@
 #include "segment.h"
 
 #define ETH_HLEN            14
-#define ETHERTYPE_IPV4      0x0800
-#define ETHERTYPE_IPV6      0x86dd
-#define IPPROTO_TCP         6
 #define TCP_CSUM_OFFSET     16
 
 #define PKT_FLAGS   (HICAMP_PKT_CSUM_PARTIAL | HICAMP_PKT_CSUM_VALID | \
@@ -223,7 +220,7 @@ static bool gso_valid(const struct hicamp_pkt *h,
     }
 
     return key->eth_type == cpu_to_be16(eth_type) &&
-           key->ip_proto == IPPROTO_TCP && !key->ip_frag && off->payload &&
+           key->ip_proto == PROTO_TCP && !key->ip_frag && off->payload &&
            h->csum_start == off->l4 && h->csum_offset == TCP_CSUM_OFFSET;
 }
 
