@@ -16,7 +16,7 @@ MODULES = [
     ('tools/testbed/guestmod', {'guest': '*.ko', 'dom0': '*.ko'}),
 ]
 
-# Programs of tools/testbed/guest.
+# Programs of tools/testbed/dom0 and tools/testbed/guest.
 DOM0_TOOLS = ['domcpu', 'domkill']
 GUEST_TOOLS = ['udpxfer', 'segtest', 'objserve']
 

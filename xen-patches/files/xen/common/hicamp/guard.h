@@ -9,8 +9,6 @@
 #include "key.h"
 #include "port.h"
 
-struct guard;
-
 /*
  * HICAMP_OP_port_addrs, on the argument copied in; no lock is held.  Errors:
  * public/hicamp.h.
