@@ -149,24 +149,36 @@ check receiver_has_its_quota_back hicampctl domain set "$B" --quota 32768
 reads_old torn 1
 
 say "a lender dies"
-check receiver_of_legacy_listens guest run b "killall socat; rm -f /tmp/got
-    socat -u -b 2048 UDP-RECV:7001,rcvbuf=4000000 OPEN:/tmp/got,creat \
-        > /dev/null 2>&1 &"
-check receiver_of_legacy_is_paused xl pause b
-ports
-torn=$(port_values "$B.0" drop_torn)
-guest start -t 300 h "modprobe hicamp_hostile groups=lend how=ref then=wait \
-    seconds=200 count=900 peermac=0,22,62,0,0,2" > /dev/null
-# Within the second for which it may lend.
+# h lends to b, who is paused, and dies.  Fails if nothing was torn by that.
+lender_dies() {
+    check receiver_of_legacy_listens guest run b "killall socat; rm -f /tmp/got
+        socat -u -b 2048 UDP-RECV:7001,rcvbuf=4000000 OPEN:/tmp/got,creat \
+            > /dev/null 2>&1 &"
+    check receiver_of_legacy_is_paused xl pause b
+    ports
+    torn=$(port_values "$B.0" drop_torn)
+    guest start -t 300 h "modprobe hicamp_hostile groups=lend how=ref then=wait \
+        seconds=200 count=900 peermac=0,22,62,0,0,2" > /dev/null
+    check lender_lends wait_for 60 lends
+    check lender_dies_at_once domkill "$H"
+    check what_it_lent_waits test "$(port_values "$B.0" queued)" -gt 0
+    no_zombies no_zombie_beside_a_lender
+    check lender_is_gone sh -c '! xl domid h'
+    reads_old legacy 1
+    torn=$(($(port_values "$B.0" drop_torn) - torn))
+    test "$torn" -gt 0
+}
 lends() { test "$(port_values "$H.77" tx_refs)" -ge 900; }
-check lender_lends wait_for 60 lends
-check lender_dies_at_once domkill "$H"
-check what_it_lent_waits test "$(port_values "$B.0" queued)" -gt 0
-no_zombies no_zombie_beside_a_lender
-check lender_is_gone sh -c '! xl domid h'
-reads_old legacy 1
-result torn_by_death $(($(port_values "$B.0" drop_torn) - torn))
-check what_it_lent_is_torn test "$(port_values "$B.0" drop_torn)" -gt "$torn"
+
+# It may lend for one second, in which a busy machine does not always get there.
+for _life in 1 2 3; do
+    lender_dies && break
+    say "all was copied before it died: once more"
+    check guest_h_becomes_ready guest create --net none --vcpus 2 h
+    H=$(xl domid h)
+done
+result torn_by_death "$torn"
+check what_it_lent_is_torn test "$torn" -gt 0
 check pair_is_as_before hicampctl param set borrow-pair 64
 check age_is_a_millisecond hicampctl param set borrow-age 1000
 

@@ -12,6 +12,7 @@
 #include <sched.h>
 
 #undef spin_lock
+#undef spin_trylock
 #undef spin_unlock
 
 __thread unsigned int emul_cpu;

@@ -106,7 +106,13 @@ static inline void emul_bench_unlock(spinlock_t *l)
     __atomic_store_n(&l->owner, 0, __ATOMIC_RELEASE);
 }
 
+static inline bool emul_bench_trylock(spinlock_t *l)
+{
+    return __sync_bool_compare_and_swap(&l->owner, 0, 1);
+}
+
 #define spin_lock(l)            emul_bench_lock(l)
+#define spin_trylock(l)         emul_bench_trylock(l)
 #define spin_unlock(l)          emul_bench_unlock(l)
 #endif
 
