@@ -186,6 +186,8 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd;
          text-align: right; font-variant-numeric: tabular-nums }
 th { white-space: normal; vertical-align: bottom }
 svg { max-width: 100%; height: auto }
+.env th, .env td { white-space: normal; overflow-wrap: anywhere;
+                   text-align: left; vertical-align: top }
 .notes { font-size: .85rem; color: #555 }
 @media print { body { max-width: none } section { break-inside: avoid } }
 '''
@@ -221,7 +223,7 @@ def page(results, folder):
         out.append('</table></div><ul class="notes">' + ''.join(
             f'<li>{html.escape(line)}' for line in notes(results, name)) +
             f'<li>Repeat: <code>eval/run {name}</code></ul></section>')
-    out.append('<h2>Environment</h2><table>' + ''.join(
+    out.append('<h2>Environment</h2><table class="env">' + ''.join(
         f'<tr><th>{html.escape(key)}<td>{html.escape(str(value))[:200]}'
         for key, value in sorted(env.items())) + '</table></html>')
     return '\n'.join(out) + '\n'
