@@ -3,43 +3,22 @@
  * bench-path.c
  *
  * Cycles per packet of the whole path, from one guest's tx ring into another's
- * buffers: the doorbell's hypercall, with a burst of packets in the ring, by
- * length and by number of flows.  What the guests do on both sides is not timed.
+ * buffers: the doorbell's hypercall, with a burst of packets of one flow in the
+ * ring.  What the guests do on both sides is not timed.
  *
- * Built as Xen is built; locks cost what Xen's do when nobody waits for them
- * (EMUL_BENCH).  The emulation of page references and RCU sections is not
- * Xen's, but as expensive, atomic for atomic.
+ * Optimised as Xen is, but for SSE moves; locks cost what Xen's do when nobody
+ * waits for them (EMUL_BENCH).  The emulation of page references and RCU
+ * sections is not Xen's, but as expensive, atomic for atomic.
  */
 
+#include "bench.h"
 #include "guests.h"
-
-#include <x86intrin.h>
 
 #define ROUNDS          2001
 #define BURST           32
 #define HEADERS         54      /* Ethernet, IPv4, TCP */
 
 static uint64_t samples[ROUNDS];
-
-void test_fail(const char *expr, const char *file, unsigned int line,
-               long long a, long long b)
-{
-    emul_abort(expr, "CHECK", file, line);
-}
-
-uint64_t test_random(void)
-{
-    static uint64_t x = RANDOM_SEED;
-
-    return random_next(&x);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
 
 /* Bursts of packets of len bytes from a to b; all that is not inline is lent. */
 static void bench_burst(struct guest *a, struct guest *b, unsigned int len,
@@ -66,9 +45,7 @@ static void bench_burst(struct guest *a, struct guest *b, unsigned int len,
             CHECK_EQ(comp.status, HICAMP_COMP_OK);
     }
 
-    qsort(samples, ROUNDS, sizeof(*samples), by_value);
-    printf("%8.0f %8.0f  %s\n", (double)samples[ROUNDS / 2] / burst,
-           (double)samples[0] / burst, what);
+    bench_report(what, samples, ROUNDS, burst);
 }
 
 int main(void)

@@ -7,9 +7,8 @@
  * clock.  Locks cost what Xen's do when nobody waits for them (EMUL_BENCH).
  */
 
+#include "bench.h"
 #include "store.h"
-
-#include <x86intrin.h>
 
 #define ROUNDS          201
 #define REPEAT          256
@@ -17,31 +16,9 @@
 
 static uint64_t samples[ROUNDS];
 
-void test_fail(const char *expr, const char *file, unsigned int line,
-               long long a, long long b)
-{
-    emul_abort("CHECK", expr, file, line);
-}
-
-uint64_t test_random(void)
-{
-    static uint64_t x = RANDOM_SEED;
-
-    return random_next(&x);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 static void report(const char *what, unsigned int rounds, unsigned int nr)
 {
-    qsort(samples, rounds, sizeof(*samples), by_value);
-    printf("%8.1f %8.1f  %s\n", (double)samples[rounds / 2] / nr,
-           (double)samples[0] / nr, what);
+    bench_report(what, samples, rounds, nr);
 }
 
 static void bench_lines(void)

@@ -8,22 +8,15 @@
  * once.
  */
 
+#include "bench.h"
 #include "flows.h"
 #include "key.h"
 #include "packets.h"
-
-#include <x86intrin.h>
 
 #define ROUNDS                  15
 #define PACKETS                 4096
 
 static struct hicamp_flow_key keys[PACKETS];
-
-void test_fail(const char *expr, const char *file, unsigned int line,
-               long long a, long long b)
-{
-    emul_abort("CHECK", expr, file, line);
-}
 
 #define BENCH(what, nr, code) \
     do { \
