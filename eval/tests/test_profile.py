@@ -59,6 +59,18 @@ class Profile(unittest.TestCase):
         self.assertEqual(found, {('user', 'user space'): 50,
                                  ('xen', 'copy'): 23})
 
+    def test_what_the_boot_does_for_a_random_time_does_not_count(self):
+        symbols = profile.Symbols([*XEN, 'ffff82d040300000 T get_cmos_time',
+                                   'ffff82d040300100 T get_s_time_fixed',
+                                   'ffff82d040300200 T later'], DOM0, GUEST)
+        rows = [0xffff82d040300010, 5, 10, 0xffff82d040300110, 3, 7,
+                0xffff82d040300210, 2, 1]
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / 'counts').write_bytes(
+                array.array('Q', rows).tobytes())
+            found = profile.counts(Path(folder), symbols)
+        self.assertEqual(found, {('xen', 'later'): 2})
+
     def test_units_follow_from_netperf(self):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / 'results').mkdir()

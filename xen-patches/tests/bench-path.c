@@ -7,8 +7,9 @@
  * ring.  What the guests do on both sides is not timed.
  *
  * Optimised as Xen is, but for SSE moves; locks cost what Xen's do when nobody
- * waits for them (EMUL_BENCH).  The emulation of page references and RCU
- * sections is not Xen's, but as expensive, atomic for atomic.
+ * waits for them (EMUL_BENCH).  Page references and RCU sections are the
+ * emulation's; to enter and leave a section is an atomic store each, which it is
+ * not in Xen.
  */
 
 #include "bench.h"

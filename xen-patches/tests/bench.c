@@ -2,10 +2,10 @@
 /******************************************************************************
  * bench.c
  *
- * Cycles (of the time-stamp counter) per operation, built as Xen is built and
- * without sanitizers; the best of several rounds.  The emulation's locks and
- * clock are not Xen's: what is measured here takes no lock and reads the clock
- * once.
+ * Cycles (of the time-stamp counter) per operation, optimised as Xen is, but
+ * for SSE moves, without sanitizers; the best of several rounds.  The
+ * emulation's locks and clock are not Xen's: what is measured here takes no lock
+ * and reads the clock once.
  */
 
 #include "bench.h"
