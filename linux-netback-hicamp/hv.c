@@ -200,6 +200,11 @@ int hicamp_hv_flow_stats(u64 *cursor, struct hicamp_flow_stats *stats,
 	return min(query.nr, room);
 }
 
+int hicamp_hv_meter(struct hicamp_meter *meter)
+{
+	return hicamp_op(HICAMP_OP_meter, meter);
+}
+
 int hicamp_hv_port_rate(u16 domid, u32 devid, u64 rate, u64 burst)
 {
 	struct hicamp_port_rate arg = {

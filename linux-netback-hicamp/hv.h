@@ -33,6 +33,9 @@ int hicamp_hv_port_rate(u16 domid, u32 devid, u64 rate, u64 burst);
 int hicamp_hv_port_query(u64 *cursor, struct hicamp_port_info *infos,
 			 u32 room);
 
+/* A meter is set, told or forgotten; see HICAMP_OP_meter. */
+int hicamp_hv_meter(struct hicamp_meter *meter);
+
 /* One entry of a flow update; see HICAMP_OP_flow_update. */
 int hicamp_hv_flow_update(struct hicamp_flow *flow);
 

@@ -357,6 +357,17 @@ static int mangle(struct writer *w, const struct flow_action_entry *act)
 	return 0;
 }
 
+/* A policer that rules share (tc actions add action police ... index N). */
+static int add_meter(struct writer *w, const struct flow_action_entry *act)
+{
+	if (!hicamp_tc_meter_exists(act->hw_index)) {
+		NL_SET_ERR_MSG(w->extack, "policer that the switch does not have");
+		return -EOPNOTSUPP;
+	}
+	return add_item(w, HICAMP_ACT_METER, act->hw_index, 0) ?
+	       0 : -EOPNOTSUPP;
+}
+
 /*
  * One action. Edits come before outputs, or the switch refuses the flow.
  *
@@ -383,6 +394,8 @@ static int translate_one(struct writer *w, const struct flow_action_entry *act)
 		return set_vlan(w, act->vlan.vid, act->vlan.prio);
 	case FLOW_ACTION_MANGLE:
 		return mangle(w, act);
+	case FLOW_ACTION_POLICE:
+		return add_meter(w, act);
 	case FLOW_ACTION_CSUM:	/* the switch repairs what it changes */
 		return 0;
 	default:

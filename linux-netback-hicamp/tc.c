@@ -399,8 +399,13 @@ int hicamp_tc_init(void)
 	err = rhashtable_init(&matches, &match_params);
 	if (err)
 		goto destroy;
+	err = hicamp_tc_meter_init();
+	if (err)
+		goto destroy_matches;
 	return 0;
 
+destroy_matches:
+	rhashtable_destroy(&matches);
 destroy:
 	rhashtable_destroy(&cookies);
 free:
@@ -415,6 +420,7 @@ void hicamp_tc_exit(void)
 
 	list_for_each_entry_safe(tf, next, &flows, list)
 		flow_remove(tf);
+	hicamp_tc_meter_exit();
 	rhashtable_destroy(&matches);
 	rhashtable_destroy(&cookies);
 	kfree(sweep_stats);

@@ -35,6 +35,14 @@ int hicamp_tc_setup(struct hicamp_tc_port *tp, enum tc_setup_type type,
 int hicamp_tc_translate(struct flow_cls_offload *f, u32 in_port,
 			struct hicamp_flow *flow, void *list, u32 room);
 
+/*
+ * tc-meter.c: policers as meters.  Is this one, by its index, a meter of the
+ * switch?  Its number there is the same.
+ */
+bool hicamp_tc_meter_exists(u32 index);
+int hicamp_tc_meter_init(void);
+void hicamp_tc_meter_exit(void);
+
 /* rep.c: the port that a netdev represents, or 0 if it does not. */
 u32 hicamp_rep_port(const struct net_device *dev);
 

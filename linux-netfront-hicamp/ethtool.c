@@ -2,7 +2,7 @@
 /*
  * What ethtool shows and sets
  *
- * Lives here: statistics and their names, ring sizes.
+ * Lives here: statistics and their names, ring sizes, channels (queues).
  *
  * Invariant: names and values come from one table, in its order.
  *
@@ -111,7 +111,7 @@ static void hnf_get_ethtool_stats(struct net_device *dev,
 
 	for (s = 0; s < ARRAY_SIZE(hnf_stats); s++) {
 		data[s] = 0;
-		for (i = 0; i < np->nr_queues; i++)
+		for (i = 0; i < np->max_queues; i++)
 			data[s] += hnf_stat_read(&np->queues[i],
 						 &hnf_stats[s]);
 	}
@@ -191,11 +191,33 @@ static int hnf_set_ringparam(struct net_device *dev,
 	return err;
 }
 
+static void hnf_get_channels(struct net_device *dev,
+			     struct ethtool_channels *ch)
+{
+	struct hnf_port *np = netdev_priv(dev);
+
+	ch->max_combined = np->max_queues;
+	ch->combined_count = np->nr_queues;
+}
+
+static int hnf_set_channels(struct net_device *dev,
+			    struct ethtool_channels *ch)
+{
+	struct hnf_port *np = netdev_priv(dev);
+
+	/* The core has checked it against the maximum. */
+	if (!ch->combined_count)
+		return -EINVAL;
+	return hnf_port_channels(np, ch->combined_count);
+}
+
 const struct ethtool_ops hnf_ethtool_ops = {
 	.get_drvinfo		= hnf_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
 	.get_ringparam		= hnf_get_ringparam,
 	.set_ringparam		= hnf_set_ringparam,
+	.get_channels		= hnf_get_channels,
+	.set_channels		= hnf_set_channels,
 	.get_sset_count		= hnf_get_sset_count,
 	.get_strings		= hnf_get_strings,
 	.get_ethtool_stats	= hnf_get_ethtool_stats,

@@ -149,7 +149,7 @@ struct net_device *hicamp_fabric_create(const struct hicamp_fabric_ops *ops)
 	if (!(version.features & HICAMP_FEAT_FABRIC))
 		return ERR_PTR(-EOPNOTSUPP);
 
-	dev = alloc_etherdev_mq(sizeof(*np), HNF_QUEUES);
+	dev = hnf_port_alloc(&version, true);
 	if (!dev)
 		return ERR_PTR(-ENOMEM);
 	strscpy(dev->name, "hicamp-fabric", sizeof(dev->name));
@@ -157,7 +157,6 @@ struct net_device *hicamp_fabric_create(const struct hicamp_fabric_ops *ops)
 	netif_carrier_off(dev);
 
 	np = netdev_priv(dev);
-	np->netdev = dev;
 	np->fabric = ops;
 	np->devid = HICAMP_FABRIC_DEVID;
 	hnf_port_setup(np, &version);

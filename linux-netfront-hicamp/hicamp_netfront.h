@@ -31,7 +31,6 @@
 #include "rings.h"
 
 #define HNF_NAME		"hicamp-netfront"
-#define HNF_QUEUES		1	/* used now; the ABI has more */
 
 /* Counters of the tx path; under the tx lock.  ethtool.c names them. */
 struct hnf_tx_stats {
@@ -207,6 +206,7 @@ static inline struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
  * @broken: given up until the next attach
  * @running: NAPI is enabled; under rtnl
  * @irq: its event, 0 if none
+ * @irq_name: what /proc/interrupts calls it
  * @area: the rings' memory; under rtnl
  * @rings: the rings in it
  * @tx: transmit state
@@ -228,6 +228,7 @@ struct hnf_queue {
 	bool broken;
 	bool running;
 	unsigned int irq;
+	char irq_name[IFNAMSIZ + 4];
 	void *area;
 	struct hnf_rings rings;
 
@@ -268,13 +269,16 @@ struct hnf_port {
 	bool attached;		/* under rtnl */
 	bool mtu_known;
 	struct hnf_sizes sizes;	/* under rtnl; of the next attach */
-	unsigned int nr_queues;
-	struct hnf_queue queues[HNF_QUEUES];
+	unsigned int max_queues;	/* there are */
+	unsigned int nr_queues;		/* under rtnl; of the next attach */
+	struct hnf_queue queues[];
 };
 
 /* port.c */
 extern const struct net_device_ops hnf_netdev_ops;
+struct net_device *hnf_port_alloc(const struct hicamp_version *v, bool fabric);
 void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v);
+int hnf_port_channels(struct hnf_port *np, unsigned int nr);
 int hnf_port_init(struct hnf_port *np);
 void hnf_port_exit(struct hnf_port *np);
 int hnf_port_attach(struct hnf_port *np);

@@ -272,7 +272,7 @@ static int hnf_probe(struct xenbus_device *dev,
 		return err;
 	}
 
-	netdev = alloc_etherdev_mq(sizeof(*np), HNF_QUEUES);
+	netdev = hnf_port_alloc(&version, false);
 	if (!netdev)
 		return -ENOMEM;
 	SET_NETDEV_DEV(netdev, &dev->dev);
@@ -280,7 +280,6 @@ static int hnf_probe(struct xenbus_device *dev,
 	netif_carrier_off(netdev);
 
 	np = netdev_priv(netdev);
-	np->netdev = netdev;
 	np->xbdev = dev;
 	err = xenbus_scanf(XBT_NIL, dev->nodename, "handle", "%u", &np->devid);
 	if (err != 1 &&

@@ -41,6 +41,11 @@ static unsigned int fill_entries = 1024;
 module_param(fill_entries, uint, 0444);
 MODULE_PARM_DESC(fill_entries, "Entries of a fill ring (default 1024)");
 
+static unsigned int max_queues;
+module_param(max_queues, uint, 0444);
+MODULE_PARM_DESC(max_queues,
+		 "Queues of a vif, at most 8, 0 for one per CPU (default 0)");
+
 static unsigned int comp_entries = 512;
 module_param(comp_entries, uint, 0444);
 MODULE_PARM_DESC(comp_entries, "Entries of a completion ring (default 512)");
@@ -205,6 +210,29 @@ static int hnf_xen_attach(struct hnf_port *np, struct hicamp_queue *queues)
 	return err;
 }
 
+/*
+ * A queue of several works for some of the CPUs: it is sent through from there,
+ * and its event goes to the first of them.  Hints, so errors do not matter.
+ */
+static void hnf_queue_place(struct hnf_queue *q)
+{
+	struct hnf_port *np = q->np;
+	cpumask_var_t mask;
+	int cpu, at = 0;
+
+	if (np->nr_queues < 2 || !zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return;
+	for_each_online_cpu(cpu)
+		if (at++ % np->nr_queues == q->id)
+			cpumask_set_cpu(cpu, mask);
+	if (!cpumask_empty(mask)) {
+		netif_set_xps_queue(np->netdev, mask, q->id);
+		irq_set_affinity_and_hint(q->irq,
+					  cpumask_of(cpumask_first(mask)));
+	}
+	free_cpumask_var(mask);
+}
+
 /* Bind to the event channel that Xen made for the queue in our own domain. */
 static int hnf_event_bind(struct hnf_queue *q, evtchn_port_t evtchn)
 {
@@ -212,27 +240,35 @@ static int hnf_event_bind(struct hnf_queue *q, evtchn_port_t evtchn)
 		.remote_dom = DOMID_SELF,
 		.remote_port = evtchn,
 	};
+	const char *name = q->np->netdev->name;
 	struct evtchn_close close;
 	int err;
 
 	err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &bind);
 	if (err)
 		return err;
-	err = bind_evtchn_to_irqhandler(bind.local_port, hnf_event, 0,
-					q->np->netdev->name, q);
+	if (q->np->nr_queues > 1) {
+		snprintf(q->irq_name, sizeof(q->irq_name), "%s-q%u", name,
+			 q->id);
+		name = q->irq_name;
+	}
+	err = bind_evtchn_to_irqhandler(bind.local_port, hnf_event, 0, name, q);
 	if (err < 0) {
 		close.port = bind.local_port;
 		HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
 		return err;
 	}
 	q->irq = err;
+	hnf_queue_place(q);
 	return 0;
 }
 
 static void hnf_event_unbind(struct hnf_queue *q)
 {
-	if (q->irq)
+	if (q->irq) {
+		irq_set_affinity_and_hint(q->irq, NULL);
 		unbind_from_irqhandler(q->irq, q);
+	}
 	q->irq = 0;
 }
 
@@ -264,21 +300,12 @@ static bool hnf_xen_keeps(struct hnf_port *np)
 	return true;
 }
 
-/**
- * hnf_port_attach - give the port its rings and put it in service
- * @np: the port, detached; rtnl is held
- *
- * Return: 0 or a negative errno.
- */
-int hnf_port_attach(struct hnf_port *np)
+/* As hnf_port_attach(), with so many queues as np->nr_queues says. */
+static int hnf_queues_attach(struct hnf_port *np)
 {
-	struct hicamp_queue arg[HNF_QUEUES] = {};
+	struct hicamp_queue arg[HICAMP_QUEUES_MAX] = {};
 	unsigned int i;
 	int err = 0;
-
-	ASSERT_RTNL();
-	if (np->attached)
-		return -EBUSY;
 
 	for (i = 0; i < np->nr_queues && !err; i++) {
 		err = hnf_area_alloc(&np->queues[i]);
@@ -326,6 +353,54 @@ out_release:
 	return err;
 }
 
+/* The network core must know, too. */
+static int hnf_set_nr_queues(struct hnf_port *np, unsigned int nr)
+{
+	unsigned int old = np->nr_queues;
+	int err;
+
+	err = netif_set_real_num_queues(np->netdev, nr, nr);
+	if (!err) {
+		np->nr_queues = nr;
+		for (; nr < old; nr++) {
+			hnf_share_drain(&np->queues[nr], false);
+			hnf_pool_drain(&np->queues[nr], false);
+		}
+	}
+	return err;
+}
+
+/**
+ * hnf_port_attach - give the port its rings and put it in service
+ * @np: the port, detached; rtnl is held
+ *
+ * A domain has so many queues in all, and event channels: where these do not
+ * suffice, the port gets fewer.
+ *
+ * Return: 0 or a negative errno.
+ */
+int hnf_port_attach(struct hnf_port *np)
+{
+	unsigned int wanted = np->nr_queues;
+	int err;
+
+	ASSERT_RTNL();
+	if (np->attached)
+		return -EBUSY;
+
+	err = hnf_queues_attach(np);
+	while (err == -ENOSPC && np->nr_queues > 1) {
+		err = hnf_set_nr_queues(np, np->nr_queues / 2);
+		if (!err)
+			err = hnf_queues_attach(np);
+	}
+	if (!err && np->nr_queues < wanted)
+		netdev_warn(np->netdev,
+			    "%u queues are too many for this domain, using %u\n",
+			    wanted, np->nr_queues);
+	return err;
+}
+
 /**
  * hnf_port_detach - take the port out of service, free its rings
  * @np: the port; rtnl is held
@@ -356,7 +431,7 @@ void hnf_port_detach(struct hnf_port *np, bool forget)
 			hnf_share_forget(&np->queues[i]);
 		hnf_port_release(np, !forget && hnf_xen_keeps(np));
 	}
-	for (i = 0; forget && i < np->nr_queues; i++) {
+	for (i = 0; forget && i < np->max_queues; i++) {
 		hnf_share_drain(&np->queues[i], true);
 		hnf_pool_drain(&np->queues[i], true);
 	}
@@ -379,6 +454,32 @@ bool hnf_port_alive(struct hnf_port *np)
 		    hicamp_doorbell(np->id, i, HICAMP_DOORBELL_RX))
 			return false;
 	return true;
+}
+
+/**
+ * hnf_port_channels - change how many queues are used
+ * @np: the port; rtnl is held
+ * @nr: 1 to np->max_queues
+ *
+ * Return: 0 or a negative errno, then all is as before, or the carrier is off.
+ */
+int hnf_port_channels(struct hnf_port *np, unsigned int nr)
+{
+	unsigned int old = np->nr_queues;
+	bool attached = np->attached;
+	int err;
+
+	hnf_port_detach(np, false);
+	err = hnf_set_nr_queues(np, nr);
+	if (!attached)
+		return err;
+	if (!err)
+		err = hnf_port_attach(np);
+	if (err && (hnf_set_nr_queues(np, old) || hnf_port_attach(np))) {
+		netif_carrier_off(np->netdev);
+		netdev_err(np->netdev, "cannot attach again\n");
+	}
+	return err;
 }
 
 int hnf_open(struct net_device *dev)
@@ -415,7 +516,7 @@ void hnf_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *tot)
 	struct hnf_port *np = netdev_priv(dev);
 	unsigned int i, start;
 
-	for (i = 0; i < np->nr_queues; i++) {
+	for (i = 0; i < np->max_queues; i++) {
 		const struct hnf_tx_stats *tx = &np->queues[i].tx_stats;
 		const struct hnf_rx_stats *rx = &np->queues[i].rx_stats;
 		u64 packets, bytes;
@@ -486,8 +587,34 @@ static void hnf_sizes_init(struct hnf_port *np, const struct hicamp_version *v)
 }
 
 /**
+ * hnf_port_alloc - a netdev with queues, none of them set up
+ * @v: what Xen offers
+ * @fabric: for the fabric, which has one queue
+ *
+ * Return: the netdev, for free_netdev(), or NULL.
+ */
+struct net_device *hnf_port_alloc(const struct hicamp_version *v, bool fabric)
+{
+	unsigned int nr = max_queues ?: num_online_cpus();
+	struct net_device *dev;
+	struct hnf_port *np;
+
+	nr = min3(nr, v->max_queues, (u32)HICAMP_QUEUES_MAX);
+	if (fabric || !nr)
+		nr = 1;
+	dev = alloc_etherdev_mq(struct_size(np, queues, nr), nr);
+	if (dev) {
+		np = netdev_priv(dev);
+		np->netdev = dev;
+		np->max_queues = nr;
+		np->nr_queues = nr;
+	}
+	return dev;
+}
+
+/**
  * hnf_port_setup - what does not depend on being attached
- * @np: a port with np->netdev set
+ * @np: a port
  * @v: what Xen offers
  */
 void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v)
@@ -498,8 +625,7 @@ void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v)
 	unsigned int i;
 
 	hnf_sizes_init(np, v);
-	np->nr_queues = HNF_QUEUES;
-	for (i = 0; i < np->nr_queues; i++) {
+	for (i = 0; i < np->max_queues; i++) {
 		struct hnf_queue *q = &np->queues[i];
 
 		q->np = np;
@@ -543,14 +669,14 @@ int hnf_port_init(struct hnf_port *np)
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < np->nr_queues && !err; i++)
+	for (i = 0; i < np->max_queues && !err; i++)
 		err = hnf_pool_init(&np->queues[i]);
 	if (!err)
 		err = hnf_shrinker_register(np);
 	if (!err)
 		return 0;
 
-	for (i = 0; i < np->nr_queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		hnf_pool_destroy(&np->queues[i]);
 	return err;
 }
@@ -564,7 +690,7 @@ void hnf_port_exit(struct hnf_port *np)
 	unsigned int i;
 
 	unregister_shrinker(&np->shrinker);
-	for (i = 0; i < np->nr_queues; i++) {
+	for (i = 0; i < np->max_queues; i++) {
 		hnf_pool_drain(&np->queues[i], false);
 		hnf_share_drain(&np->queues[i], false);
 		hnf_pool_destroy(&np->queues[i]);

@@ -628,7 +628,7 @@ static unsigned long hnf_shrink_count(struct shrinker *s,
 	unsigned long pages = 0;
 	unsigned int i;
 
-	for (i = 0; i < np->nr_queues; i++)
+	for (i = 0; i < np->max_queues; i++)
 		pages += (READ_ONCE(np->queues[i].pool.nr_busy) <<
 			  READ_ONCE(np->queues[i].pool.order)) +
 			 READ_ONCE(np->queues[i].txpool.nr_free);
@@ -671,7 +671,7 @@ static unsigned long hnf_shrink_scan(struct shrinker *s,
 	unsigned long pages = 0;
 	unsigned int i;
 
-	for (i = 0; i < np->nr_queues && pages < sc->nr_to_scan; i++)
+	for (i = 0; i < np->max_queues && pages < sc->nr_to_scan; i++)
 		pages += hnf_pool_shrink(&np->queues[i],
 					 sc->nr_to_scan - pages) +
 			 hnf_share_shrink(&np->queues[i],

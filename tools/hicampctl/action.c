@@ -120,11 +120,21 @@ static int parse_one(char *word, const struct names *names,
     if ( !strcmp(word, "push_vlan") )
         return add_push(a, value, err);
 
+    if ( !strcmp(word, "meter") )
+    {
+        uint64_t meter;
+
+        if ( !value || !parse_num(value, UINT32_MAX, &meter) || !meter )
+            return err_set(err, EXIT_USAGE,
+                           "flow: meter: needs the number of a meter, meter=N");
+        return add(a, HICAMP_ACT_METER, meter, err);
+    }
+
     if ( strcmp(word, "drop") && strcmp(word, "upcall") &&
          strcmp(word, "pop_vlan") )
         return err_set(err, EXIT_USAGE,
                        "flow: '%.64s' is not an action (output=PORT, drop, "
-                       "upcall, push_vlan=[TPID:]TCI, pop_vlan, "
+                       "upcall, meter=N, push_vlan=[TPID:]TCI, pop_vlan, "
                        "set(FIELD=VALUE,...))", word);
     if ( value )
         return err_set(err, EXIT_USAGE, "flow: %s: takes no value", word);
@@ -255,6 +265,10 @@ void actions_text(const void *list, uint32_t bytes, const struct names *names,
 
         case HICAMP_ACT_POP_VLAN:
             strbuf_add(&sb, "%spop_vlan", sep);
+            break;
+
+        case HICAMP_ACT_METER:
+            strbuf_add(&sb, "%smeter=%u", sep, item.arg);
             break;
 
         case HICAMP_ACT_SET:

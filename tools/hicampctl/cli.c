@@ -34,7 +34,8 @@ struct command
 "  tcp_flags=+syn-ack|N  arp_op arp_spa arp_tpa arp_sha arp_tha\n"
 #define ACTIONS_HELP \
 "\n" \
-"ACTIONS is \"drop\", or a list of output=PORT and upcall.\n"
+"ACTIONS is \"drop\", or a list of output=PORT and upcall, before them\n" \
+"perhaps meter=METER, push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...).\n"
 
 static const struct command commands[] = {
     { "info", NULL, 0, 0, 0, cmd_info, "",
@@ -64,7 +65,7 @@ static const struct command commands[] = {
       "       [--copy | --no-copy]",
       "Change what create set.\n" },
     { "port", "rate", 1, 3, 0, cmd_port_rate, "PORT [BYTES_PER_S [BURST]]",
-      "Print, or set, how much the guest may send: bytes per second and queue\n"
+      "Print, or set, how much the guest may send: bytes per second\n"
       "(0: as much as it likes), and at once after it was quiet (default: a\n"
       "tenth of a second's, at least 65536).\n" },
     { "port", "addrs", 1, 1 + HICAMP_ADDRS_MAX, 0, cmd_port_addrs,
@@ -85,6 +86,17 @@ static const struct command commands[] = {
       "Print all flows, in the form that flow add --batch reads.\n" },
     { "flow", "flush", 0, 0, 0, cmd_flow_flush, "",
       "Delete all flows.\n" },
+
+    { "meter", "list", 0, 0, 0, cmd_meter_list, "",
+      "Print all meters, and what they let pass and dropped.\n" },
+    { "meter", "set", 2, 3, OPT_PACKETS, cmd_meter_set,
+      "METER RATE [BURST] [--packets]",
+      "Make a meter, with a number of your own (1 to 2^32 - 1), or change it:\n"
+      "bytes, or with --packets packets, that all flows with the action\n"
+      "meter=METER may send per second, and at once after it was quiet\n"
+      "(default: a tenth of a second's; of bytes at least 65536).\n" },
+    { "meter", "del", 1, 1, 0, cmd_meter_del, "METER",
+      "Forget a meter.  Flows that name it drop until they are changed.\n" },
 
     { "domain", "list", 0, 0, 0, cmd_domain_list, "",
       "Print what the domains with ports use of the line store.\n" },
@@ -123,6 +135,7 @@ static const struct option options[] = {
     { "no-copy",      no_argument,       NULL, 'P' },
     { "quota",        required_argument, NULL, 'q' },
     { "tenant",       required_argument, NULL, 't' },
+    { "packets",      no_argument,       NULL, 'k' },
     { NULL, 0, NULL, 0 },
 };
 
@@ -130,6 +143,7 @@ static const struct option options[] = {
 static const char *const option_name[] = {
     "json", "mac", "mtu", "antispoof", "no-antispoof", "watch", "count",
     "cookie", "replace", "batch", "copy", "no-copy", "quota", "tenant",
+    "packets",
 };
 
 static void usage_line(const struct command *c, const char *lead, FILE *out)
@@ -208,6 +222,10 @@ static int parse_option(struct cli *cli, int c, struct err *err)
 
     case 'A':
         cli->given |= OPT_NO_ANTISPOOF;
+        return 0;
+
+    case 'k':
+        cli->given |= OPT_PACKETS;
         return 0;
 
     case 'w':

@@ -30,6 +30,7 @@
 #define OPT_NO_COPY         (1u << 11)
 #define OPT_QUOTA           (1u << 12)
 #define OPT_TENANT          (1u << 13)
+#define OPT_PACKETS         (1u << 14)
 
 struct cli
 {
@@ -80,6 +81,11 @@ int cmd_domain_set(struct cli *cli, struct err *err);
 int cmd_param_list(struct cli *cli, struct err *err);
 int cmd_param_get(struct cli *cli, struct err *err);
 int cmd_param_set(struct cli *cli, struct err *err);
+
+/* meter.c */
+int cmd_meter_list(struct cli *cli, struct err *err);
+int cmd_meter_set(struct cli *cli, struct err *err);
+int cmd_meter_del(struct cli *cli, struct err *err);
 
 /* flow.c */
 int cmd_flow_add(struct cli *cli, struct err *err);

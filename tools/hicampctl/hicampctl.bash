@@ -16,12 +16,14 @@ _hicampctl()
     fi
 
     case "${words[*]}" in
-    '')               all='info port flow domain param admin' ;;
-    port)             all='list show stats create destroy set rate' ;;
+    '')               all='info port flow meter domain param admin' ;;
+    port)             all='list show stats create destroy set rate addrs' ;;
     flow)             all='add del dump flush' ;;
+    meter)            all='list set del' ;;
     admin)            all='set' ;;
     domain)           all='list set' ;;
     param)            all='list get set' ;;
+    'meter set'*)     all='--packets' ;;
     'domain set'*)    all='--quota --tenant' ;;
     'param get'*|'param set'*)
                       all='borrow-age borrow-pair quota' ;;

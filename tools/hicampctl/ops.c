@@ -40,6 +40,10 @@ static const struct
     { HICAMP_OP_port_addrs, EINVAL,
       "port %: an address has bits that are not 0 behind its prefix" },
 
+    { HICAMP_OP_meter, ENOENT, "no meter %" },
+    { HICAMP_OP_meter, ENOSPC,
+      "meter %: the host has all the meters it can have (1024)" },
+
     { HICAMP_OP_flow_update, EEXIST,
       "a flow with this match exists (--replace replaces it)" },
     { HICAMP_OP_flow_update, EOPNOTSUPP,
@@ -135,6 +139,20 @@ int ops_call(struct ops *ops, unsigned int cmd, void *arg, size_t size,
         return no_buffer(err);
 
     return rc < 0 ? explain(cmd, -rc, subject, err) : 0;
+}
+
+int ops_next_meter(struct ops *ops, struct hicamp_meter *m, struct err *err)
+{
+    int rc;
+
+    *m = (struct hicamp_meter){ .command = HICAMP_METER_NEXT,
+                                .meter = m->meter };
+    rc = call(ops, HICAMP_OP_meter, m, sizeof(*m));
+    if ( rc == -ENOBUFS )
+        return no_buffer(err);
+
+    return rc == -ENOENT ? 1 : rc < 0 ? explain(HICAMP_OP_meter, -rc, "meter",
+                                                err) : 0;
 }
 
 int ops_open(struct ops *ops, struct err *err)

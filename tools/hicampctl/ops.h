@@ -35,6 +35,9 @@ void ops_close(struct ops *ops);
 int ops_call(struct ops *ops, unsigned int cmd, void *arg, size_t size,
              const char *subject, struct err *err);
 
+/* The meter behind m->meter into *m; 1: there is none. */
+int ops_next_meter(struct ops *ops, struct hicamp_meter *m, struct err *err);
+
 /* Read all ports (again); in the order of domain and device. */
 int ops_read_ports(struct ops *ops, struct err *err);
 /* A port out of what was read, or an error that names it. */

@@ -23,6 +23,11 @@ bool hicamp_port_exists(uint32_t port)
     return port && port < 64 && !(read_atomic(&ports_gone) >> port & 1);
 }
 
+bool hicamp_meter_exists(uint32_t id)
+{
+    return id && id < 64;
+}
+
 /* A mask that covers in_port, and more fields the higher the bits of which. */
 static inline struct hicamp_flow_key mask_of(unsigned int which)
 {

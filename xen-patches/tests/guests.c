@@ -178,6 +178,29 @@ struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
     return g;
 }
 
+void guest_queues(struct guest **q, unsigned int nr)
+{
+    struct domain *d = emul_domain_create(++last_domid);
+    unsigned int i;
+
+    for ( i = 0; i < nr; i++ )
+    {
+        q[i] = guest_place(d, 0, 64, 64, 64, 64);
+        q[i]->queue = i;
+        if ( i )
+            q[i - 1]->more = q[i];
+    }
+    CHECK_EQ(guest_create(q[0], 0, 0), 0);
+    CHECK_EQ(guest_attach(q[0]), 0);
+    for ( i = 0; i < nr; i++ )
+    {
+        q[i]->port = q[0]->port;
+        guest_pool(q[i]);
+        guest_buffers(q[i], 32, 1);
+        guest_fill(q[i]);
+    }
+}
+
 struct guest *guest_fabric(void)
 {
     struct domain *d = emul_domain_create(++last_domid);
@@ -212,18 +235,23 @@ int guest_create(struct guest *g, uint32_t mtu, uint32_t flags)
 
 int guest_attach(struct guest *g)
 {
-    struct hicamp_queue q = {
-        .tx_slots = g->tx_size, .rx_slots = g->rx_size,
-        .fill_entries = g->fill_size, .comp_entries = g->comp_size,
-        .frames = (uintptr_t)g->frames, .nr_frames = g->nr_frames,
-    };
+    struct hicamp_queue q[HICAMP_QUEUES_MAX];
     struct hicamp_port_attach op = {
-        .devid = g->devid, .nr_queues = 1, .queues = (uintptr_t)&q,
+        .devid = g->devid, .queues = (uintptr_t)q,
     };
+    struct guest *m;
     unsigned int i;
     int rc;
 
-    memset(g->ctrl, 0, sizeof(*g->ctrl));
+    for ( m = g; m; m = m->more )
+    {
+        memset(m->ctrl, 0, sizeof(*m->ctrl));
+        q[op.nr_queues++] = (struct hicamp_queue){
+            .tx_slots = m->tx_size, .rx_slots = m->rx_size,
+            .fill_entries = m->fill_size, .comp_entries = m->comp_size,
+            .frames = (uintptr_t)m->frames, .nr_frames = m->nr_frames,
+        };
+    }
     rc = emul_hypercall(g->d, g->fabric ? HICAMP_OP_fabric_attach
                                         : HICAMP_OP_port_attach, &op);
     if ( rc )
@@ -232,12 +260,15 @@ int guest_attach(struct guest *g)
     if ( g->fabric )
         g->port = op.port;
     CHECK_EQ(op.port, g->port);
-    CHECK_EQ(read_atomic(&g->ctrl->tx_wakeup), 1);
-    g->attached = true;
-    g->evtchn = q.evtchn;
-    g->tx_prod = g->rx_cons = g->fill_prod = g->comp_cons = 0;
-    for ( i = 0; i < g->nr_bufs; i++ )
-        g->bufs[i].posted = false;
+    for ( m = g; m; m = m->more )
+    {
+        CHECK_EQ(read_atomic(&m->ctrl->tx_wakeup), 1);
+        m->attached = true;
+        m->evtchn = q[m->queue].evtchn;
+        m->tx_prod = m->rx_cons = m->fill_prod = m->comp_cons = 0;
+        for ( i = 0; i < m->nr_bufs; i++ )
+            m->bufs[i].posted = false;
+    }
 
     return 0;
 }
@@ -248,7 +279,7 @@ int guest_detach(struct guest *g)
     int rc = emul_hypercall(g->d, g->fabric ? HICAMP_OP_fabric_detach
                                             : HICAMP_OP_port_detach, &op);
 
-    if ( !rc )
+    for ( ; !rc && g; g = g->more )
         g->attached = false;
 
     return rc;
@@ -280,7 +311,7 @@ int guest_set(struct guest *g, uint32_t which, uint32_t mtu, uint32_t flags)
 int guest_doorbell(struct guest *g, unsigned int what)
 {
     return emul_hypercall(g->d, HICAMP_OP_doorbell,
-                          (void *)HICAMP_DOORBELL(g->port, 0, what));
+                          (void *)HICAMP_DOORBELL(g->port, g->queue, what));
 }
 
 int guest_issue(struct guest *g, unsigned long mfn, unsigned int order,
@@ -682,7 +713,7 @@ struct queue *guest_queue(const struct guest *g)
     struct queue *q;
 
     rcu_read_lock(&hicamp_rcu);
-    q = port_queue(port_by_id(g->port), 0);
+    q = port_queue(port_by_id(g->port), g->queue);
     rcu_read_unlock(&hicamp_rcu);
 
     return q;

@@ -57,6 +57,8 @@ struct guest {
     uint32_t devid, port;
     uint8_t mac[6];
     bool attached, fabric;
+    unsigned int queue;         /* of the port, which this guest uses */
+    struct guest *more;         /* the one with the port's next queue */
 
     /* The rings: sizes, place, and the guest's own indices. */
     uint32_t tx_size, rx_size, fill_size, comp_size;
@@ -96,6 +98,12 @@ struct guest *guest_sized(uint32_t tx, uint32_t rx, uint32_t fill,
 /* A port in d, attached, some receive buffers posted, a pool to send from. */
 struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
                         uint32_t rx, uint32_t fill, uint32_t comp);
+
+/*
+ * A domain with one port of nr queues, each a guest of its own; only the first
+ * attaches, detaches and destroys.
+ */
+void guest_queues(struct guest **q, unsigned int nr);
 
 /* A driver domain, the administrator, that serves the fabric with rings of 64. */
 struct guest *guest_fabric(void);

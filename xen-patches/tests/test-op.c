@@ -54,7 +54,7 @@ static long call(struct domain *d, unsigned int cmd)
 
 static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
                                     34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-                                    44, 45, 48, 49 };
+                                    44, 45, 46, 48, 49 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -133,7 +133,8 @@ TEST(each_command_is_for_who_may_issue_it)
     static const uint8_t who[] = { ALL, ADMIN, CONTROL, ALL, ALL, ALL, ALL,
                                    ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
                                    ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN };
+                                   ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
+                                   ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 
@@ -207,7 +208,7 @@ TEST(padding_must_be_zero)
     CHECK_EQ(CALL(g->d, port_attach, attach, .nr_queues = 1, .features = 1),
              -EINVAL);
     CHECK_EQ(CALL(g->d, port_attach, attach, .nr_queues = 0), -EINVAL);
-    CHECK_EQ(CALL(g->d, port_attach, attach, .nr_queues = 2), -EINVAL);
+    CHECK_EQ(CALL(g->d, port_attach, attach, .nr_queues = 9), -EINVAL);
     CHECK_EQ(CALL(g->d, port_attach, attach, .nr_queues = 1), -EFAULT);
     guests_end();
 }
@@ -221,8 +222,9 @@ TEST(the_handshake_tells_versions_and_limits)
     CHECK_EQ(CALL(d, version, version, .version = HICAMP_ABI_VERSION), 0);
     CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME |
                                    HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT |
-                                   HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT);
-    CHECK_EQ(arg.version.max_queues, 1);
+                                   HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT |
+                                   HICAMP_FEAT_METER);
+    CHECK_EQ(arg.version.max_queues, 8);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);
     CHECK_EQ(arg.version.max_ports, 1023);

@@ -467,6 +467,43 @@ static int op_addrs(struct hicamp_port_addrs *a)
     return 0;
 }
 
+/* Meters have the numbers 1 to 4. */
+static int op_meter(struct hicamp_meter *m)
+{
+    struct hicamp_meter *f;
+    uint32_t next = m->meter, command = m->command;
+
+    if ( m->command == HICAMP_METER_NEXT )
+        while ( next < ARRAY_SIZE(fake.meter) && !fake.meter[next].rate )
+            next++;
+    else if ( m->meter-- )
+        next = m->meter;
+    else
+        return -EINVAL;
+    if ( next >= ARRAY_SIZE(fake.meter) )
+        return m->command == HICAMP_METER_SET ? -ENOSPC : -ENOENT;
+
+    f = &fake.meter[next];
+    if ( m->command == HICAMP_METER_SET )
+    {
+        if ( !m->rate || !m->burst || (m->flags & ~HICAMP_METER_PACKETS) )
+            return -EINVAL;
+        *f = *m;
+        f->packets = 100;
+        f->bytes = 6000;
+        f->drop_packets = 7;
+        f->drop_bytes = 420;
+    }
+    else if ( !f->rate )
+        return -ENOENT;
+    *m = *f;
+    m->meter = next + 1;
+    if ( command == HICAMP_METER_DELETE )
+        f->rate = 0;
+
+    return 0;
+}
+
 static int op_domain_set(const struct hicamp_domain_set *s)
 {
     if ( s->pad || s->pad2 || !s->which || (s->which & ~3u) )
@@ -535,6 +572,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
         [HICAMP_OP_param_set] = sizeof(struct hicamp_param),
         [HICAMP_OP_port_rate] = sizeof(struct hicamp_port_rate),
         [HICAMP_OP_port_addrs] = sizeof(struct hicamp_port_addrs),
+        [HICAMP_OP_meter] = sizeof(struct hicamp_meter),
     };
 
     (void)hc;
@@ -553,6 +591,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
     case HICAMP_OP_port_set:     return op_set(arg);
     case HICAMP_OP_port_rate:    return op_rate(arg);
     case HICAMP_OP_port_addrs:   return op_addrs(arg);
+    case HICAMP_OP_meter:        return op_meter(arg);
     case HICAMP_OP_port_query:   return op_port_query(arg);
     case HICAMP_OP_flow_update:  return op_update(arg);
     case HICAMP_OP_flow_dump:    return op_dump(arg);

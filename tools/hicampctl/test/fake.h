@@ -40,6 +40,7 @@ struct fake
     struct hicamp_domain_set domain_set;
     struct hicamp_port_rate rate; /* the last */
     struct hicamp_port_addrs addrs;
+    struct hicamp_meter meter[4];   /* by number; in use if it has a rate */
 };
 
 extern struct fake fake;

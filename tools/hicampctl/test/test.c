@@ -151,7 +151,7 @@ static void wrong_words_exit_2_and_need_no_hypervisor(void)
     BAD(2, "flow: eth_dst: '00:zz' is not a MAC address", "flow", "add",
         "in_port=1.0,eth_dst=00:zz", "drop");
     BAD(2, "flow: 'forward' is not an action (output=PORT, drop, upcall, "
-        "push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))",
+        "meter=N, push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))",
         "flow", "add", "in_port=1.0", "forward");
     BAD(2, "--cookie: '-1' is not a number of 64 bits", "flow", "add", "any",
         "drop", "--cookie", "-1");
@@ -460,6 +460,42 @@ static void addresses_are_read_and_set(void)
         "::11");
 }
 
+static void meters_are_made_listed_and_forgotten(void)
+{
+    fake_reset();
+    GOOD("meter", "list", "--json");
+    CHECK(!strcmp(out, "{\"meters\":[]}\n"), "%s", out);
+    GOOD("meter", "set", "3", "1000000");
+    CHECK(!*out && fake.meter[2].rate == 1000000 &&
+          fake.meter[2].burst == 100000 && !fake.meter[2].flags, "%s", out);
+    GOOD("meter", "set", "1", "1000");
+    CHECK(fake.meter[0].burst == 65536, "burst");
+    GOOD("meter", "set", "2", "5", "--packets");
+    CHECK(fake.meter[1].burst == 1 && fake.meter[1].flags == 1, "packets");
+    GOOD("meter", "set", "2", "50", "9", "--packets", "--json");
+    CHECK(says("{\"meter\":2,\"unit\":\"packets\",\"rate\":50,\"burst\":9,"),
+          "%s", out);
+    GOOD("meter", "list");
+    CHECK(says("1000000 bytes/s") && says("50 packets/s") && says("DROP-PKTS"),
+          "%s", out);
+    GOOD("meter", "list", "--json");
+    is_json("meter list");
+    CHECK(says("\"meter\":1,") && says("\"meter\":3,") &&
+          says("\"drop_bytes\":420"), "%s", out);
+    GOOD("meter", "del", "2");
+    CHECK(!*out && !fake.meter[1].rate, "gone");
+    BAD(1, "no meter 2", "meter", "del", "2");
+    BAD(1, "meter 5: the host has all the meters it can have (1024)",
+        "meter", "set", "5", "1");
+    BAD(2, "meter set: '0' is not a number from 1 to 2^32 - 1", "meter", "set",
+        "0", "1");
+    BAD(2, "meter del: '4294967296' is not a number from 1 to 2^32 - 1",
+        "meter", "del", "4294967296");
+    BAD(2, "meter set: '0' is not a number above 0", "meter", "set", "1", "0");
+    BAD(2, "meter set: '0' is not a burst from 1 to 2^32", "meter", "set", "1",
+        "1", "0");
+}
+
 static void watching_gives_rates(void)
 {
     fake_reset();
@@ -598,7 +634,7 @@ static void a_batch_with_an_error_sends_nothing(void)
     fake_ports(3);
     CHECK(RUN("flow", "add", "--batch", path) == 2, "%s", errors);
     snprintf(text, sizeof(text), "hicampctl: %s:6: flow: 'ip_src' is not an "
-             "action (output=PORT, drop, upcall, push_vlan=[TPID:]TCI, "
+             "action (output=PORT, drop, upcall, meter=N, push_vlan=[TPID:]TCI, "
              "pop_vlan, set(FIELD=VALUE,...))\n", path);
     CHECK(!strcmp(errors, text), "%s", errors);
     CHECK(!fake.nr_flows && !fake.calls[HICAMP_OP_version], "sent");
@@ -640,6 +676,7 @@ int main(void)
     TEST(domains_get_quotas_and_tenants);
     TEST(parameters_are_read_and_set);
     TEST(rates_are_read_and_set);
+    TEST(meters_are_made_listed_and_forgotten);
     TEST(addresses_are_read_and_set);
     TEST(ports_are_listed_in_many_batches);
     TEST(counters_of_other_versions_are_shown);

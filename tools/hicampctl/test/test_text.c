@@ -348,6 +348,7 @@ static void actions_that_are_printed_are_read_back(void)
         "pop_vlan,set(eth_dst=02:00:00:00:00:00/ff:ff:ff:00:00:00),output=2.0",
         "set(ip_src=fd00::7,ip_ttl=9,l4_dst=80)",
         "push_vlan=0x88a8:0x0007,set(vlan_tci=0x2000/0xe000)",
+        "meter=4294967295,set(ip_tos=0x20),output=3.0",
     };
     struct actions *a = malloc(sizeof(*a)), *b = malloc(sizeof(*b));
     char *text = malloc(ACTIONS_TEXT);
@@ -410,7 +411,7 @@ static void errors_name_the_action(void)
         { "", "flow: no actions (a flow that drops says drop)" },
         { "foo",
           "flow: 'foo' is not an action (output=PORT, drop, upcall, "
-          "push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))" },
+          "meter=N, push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))" },
         { "output", "flow: output: needs a port, output=DOMID.DEVID" },
         { "output=", "flow: output: needs a port, output=DOMID.DEVID" },
         { "output=x",
@@ -421,11 +422,15 @@ static void errors_name_the_action(void)
         { "drop=1", "flow: drop: takes no value" },
         { "drop,upcall", "flow: drop must stand alone" },
         { "output=1.0,", "flow: '' is not an action (output=PORT, drop, "
-          "upcall, push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))" },
+          "upcall, meter=N, push_vlan=[TPID:]TCI, pop_vlan, set(FIELD=VALUE,...))" },
         { "pop_vlan=1", "flow: pop_vlan: takes no value" },
         { "push_vlan=x",
           "flow: push_vlan: needs push_vlan=[TPID:]TCI" },
         { "push_vlan", "flow: push_vlan: needs push_vlan=[TPID:]TCI" },
+        { "meter", "flow: meter: needs the number of a meter, meter=N" },
+        { "meter=0", "flow: meter: needs the number of a meter, meter=N" },
+        { "meter=4294967296",
+          "flow: meter: needs the number of a meter, meter=N" },
         { "set(", "flow: set: needs set(FIELD=VALUE,...)" },
         { "set(nonsense=1)",
           "flow: set: flow: 'nonsense' is not a field" },

@@ -84,11 +84,12 @@ nothing_left() {
         $(figure ports flows lines.used pins)
 }
 
-# guests_up NAME...: create guests with NET, one after the other: at once is no
-# faster on two CPUs.
+# guests_up NAME...: create guests with NET, and VCPUS each (1), one after the
+# other: at once is no faster on two CPUs.
 guests_up() {
     for _name in "$@"; do
         check "guest_${_name}_becomes_ready" guest create --mem 384 \
+            --vcpus "${VCPUS:-1}" \
             --ip6 "fd00::$(printf %d "'$_name")/64" "$_name" ||
             bail "no guests"
     done

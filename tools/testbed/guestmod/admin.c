@@ -33,6 +33,7 @@ static void pointers(void)
 		{ "param_set", HICAMP_OP_param_set },
 		{ "port_rate", HICAMP_OP_port_rate },
 		{ "port_addrs", HICAMP_OP_port_addrs },
+		{ "meter", HICAMP_OP_meter },
 	};
 	unsigned int i;
 

@@ -54,6 +54,7 @@ static const struct {
 	{ "param_set", HICAMP_OP_param_set },
 	{ "port_rate", HICAMP_OP_port_rate },
 	{ "port_addrs", HICAMP_OP_port_addrs },
+	{ "meter", HICAMP_OP_meter },
 	{ "fabric_attach", HICAMP_OP_fabric_attach },
 	{ "fabric_detach", HICAMP_OP_fabric_detach },
 };
@@ -61,7 +62,7 @@ static const struct {
 static void unknown_commands(void)
 {
 	static const unsigned int unknown[] = {
-		3, 15, 22, 31, 46, 47, 50, 51, 63, 64, 255, 256, 0xffff,
+		3, 15, 22, 31, 47, 50, 51, 63, 64, 255, 256, 0xffff,
 		0x10000, 0x80000000, ~0u,
 	};
 	char room[256] = {};

@@ -8,7 +8,8 @@
 # Environment: NET=hicamp  ROUNDS=2 (rounds)
 NET=${NET:-hicamp}
 ROUNDS=${ROUNDS:-2}
-export NET
+VCPUS=2     # and so many queues
+export NET VCPUS
 . /payload/bin/hicamp.sh
 
 BEFORE=/tmp/use.before

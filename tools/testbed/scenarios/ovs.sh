@@ -28,6 +28,9 @@ packets() {
         awk '{ n += $1 } END { print n + 0 }'
 }
 
+# counted N: does Open vSwitch see so many packets in the hypervisor's flows?
+counted() { test "$(packets in_port)" -ge "$1"; }
+
 no_flows() { test "$(figure flows)" = 0; }
 
 for name in a b c; do
@@ -60,11 +63,13 @@ check tcp_the_other_way echoes b 10.0.0.3 5100 8192
 say "counters move, packets do not go up"
 before=$(upcalls a)
 had=$(packets in_port)
-guest run -t 60 a "ping -q -c 50 -i 0.02 -W 10 10.0.0.2" > /dev/null
-sleep 1
-check offloaded_counters_move test "$(packets in_port)" -ge $((had + 40))
+# Looked at while they go on: flows that are idle go, and so do their counters.
+id=$(guest start -t 120 a "ping -q -i 0.02 -w 100 10.0.0.2")
+check offloaded_counters_move wait_for 60 counted $((had + 40))
 check packets_do_not_go_up test $(($(upcalls a) - before)) -le 8
-result upcalls_of_50_pings $(($(upcalls a) - before))
+result upcalls_of_pings $(($(upcalls a) - before))
+guest run a "killall -INT ping" > /dev/null 2>&1
+guest wait -t 30 a "$id" > /dev/null 2>&1
 
 say "an ACL"
 check acl_is_added ovs-ofctl add-flow ovsbr0 \
@@ -143,6 +148,37 @@ check policer_is_lifted ovs-vsctl --timeout=20 set Interface "vif$(port d)" \
     ingress_policing_rate=0 ingress_policing_burst=0
 check policer_is_gone wait_for 20 sh -c \
     "hicampctl port rate $(port d) | grep '^no limit'"
+
+say "a meter holds the flows that share it"
+of13() { ovs-ofctl -O OpenFlow13 "$@"; }
+meters() { hicampctl meter list --json; }
+has_meter() { meters | grep -q "\"rate\":$1,"; }
+check meter_is_added of13 add-meter ovsbr0 \
+    meter=1,kbps,burst,stats,band=type=drop,rate=2000,burst_size=400
+check meter_is_in_the_hypervisor wait_for 10 has_meter 250000
+check metered_flow_is_added of13 add-flow ovsbr0 \
+    "priority=93,tcp,in_port=vif$(port d),actions=meter:1,normal"
+check metered_tcp_passes echoes d 10.0.0.2 5100 64
+guest run -t 60 d "netperf -P 0 -H 10.0.0.2 -l 3" > "$OUT/metered.txt" &
+netperf=$!
+check metered_flow_is_offloaded wait_for 10 sh -c \
+    "hicampctl flow dump | tee -a $OUT/flows-meter.txt | grep -q meter="
+wait $netperf
+rate=$(awk 'NF == 5 { v = int($5) } END { print v }' "$OUT/metered.txt")
+result metered_mbit "$rate"
+check meter_is_not_passed_by test "${rate:-999}" -le 4
+check what_it_drops_is_counted test "$(port_values "$(port d)" drop_meter)" \
+    -gt 0
+of13 meter-stats ovsbr0 meter=1 > "$OUT/meter-stats.txt"
+check its_counters_come_back grep -Eq 'packet_in_count:[1-9][0-9]' \
+    "$OUT/meter-stats.txt"
+check meter_is_changed of13 mod-meter ovsbr0 \
+    meter=1,kbps,burst,stats,band=type=drop,rate=80000,burst_size=8000
+check change_is_in_the_hypervisor wait_for 10 has_meter 10000000
+check metered_flow_is_deleted of13 del-flows ovsbr0 tcp,in_port="vif$(port d)"
+check meter_is_deleted of13 del-meter ovsbr0 meter=1
+check meter_is_gone wait_for 20 sh -c \
+    "hicampctl meter list --json | grep -qx '{\"meters\":\[\]}'"
 
 say "a guest is held to the addresses that xl has for it"
 check addresses_are_in_the_hypervisor sh -c \

@@ -19,6 +19,7 @@ static unsigned int item_bytes(unsigned int type)
     case HICAMP_ACT_UPCALL:
     case HICAMP_ACT_PUSH_VLAN:
     case HICAMP_ACT_POP_VLAN:
+    case HICAMP_ACT_METER:
         return sizeof(struct hicamp_action);
     case HICAMP_ACT_SET:
         return sizeof(struct hicamp_action) + sizeof(struct hicamp_act_set);
@@ -48,7 +49,8 @@ static int list_check(const uint8_t *list, unsigned int bytes, bool *edits)
             return -EOPNOTSUPP;
         if ( item.bytes != item_bytes(item.type) )
             return -EINVAL;
-        *edits |= item.type >= HICAMP_ACT_PUSH_VLAN;
+        *edits |= item.type >= HICAMP_ACT_PUSH_VLAN &&
+                  item.type <= HICAMP_ACT_SET;
         pos += item.bytes;
     }
 
@@ -80,12 +82,19 @@ static int compile_one(struct hicamp_acts *a, struct edit_context *c,
         return item->arg || !alone ? -EINVAL : 0;
     }
 
-    /* What has left does not change any more. */
+    /* What has left does not change any more, nor is it held back. */
     if ( a->nr_outputs || a->upcall )
         return -EOPNOTSUPP;
 
     switch ( item->type )
     {
+    case HICAMP_ACT_METER:
+        /* One bucket, so that a packet is never paid for and then dropped. */
+        if ( a->meter )
+            return -EOPNOTSUPP;
+        a->meter = item->arg;
+        return a->meter ? 0 : -EINVAL;
+
     case HICAMP_ACT_PUSH_VLAN:
         rc = edit_push(c, item->arg, e, room);
         break;

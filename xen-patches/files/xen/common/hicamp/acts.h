@@ -10,12 +10,13 @@
 
 /*
  * An action list, checked and in the form that the switch carries out: first
- * the edits, then the outputs in their order, then the upcall.  drop says that
+ * the meter, then the edits, then the outputs in their order, then the upcall.  drop says that
  * there is neither output nor upcall.  Immutable; freed after a grace period.
  */
 struct hicamp_acts {
     struct rcu_head rcu;
     uint32_t nr_outputs;
+    uint32_t meter;         /* to pass first; 0: none */
     uint16_t bytes;         /* of the list as it was given */
     uint8_t nr_edits;
     bool upcall, drop;
@@ -25,8 +26,9 @@ struct hicamp_acts {
 
 /*
  * Check an action list of bytes bytes (at most HICAMP_ACTIONS_MAX), of a flow
- * with this key and mask, and bring it into the above form; *acts is the caller's, until a flow takes it over or
- * hicamp_acts_free(), which is for those that no flow ever had.  No lock.
+ * with this key and mask, and bring it into the above form; *acts is the
+ * caller's, until a flow takes it over or hicamp_acts_free(), which is for those
+ * that no flow ever had.  No lock.
  *
  *   -EOPNOTSUPP  an action type that is not known, or not at this place
  *   -EINVAL      malformed: sizes, arguments, a drop that is not alone, an edit

@@ -179,8 +179,8 @@ static void cf_check acts_free_rcu(struct rcu_head *head)
     hicamp_acts_free(container_of(head, struct hicamp_acts, rcu));
 }
 
-/* Do all ports exist that a flow would name? */
-static bool ports_exist(const struct hicamp_flow_key *key,
+/* Does all exist that a flow would name: ports, a meter? */
+static bool names_exist(const struct hicamp_flow_key *key,
                         const struct hicamp_flow_key *mask,
                         const struct hicamp_acts *acts)
 {
@@ -193,7 +193,7 @@ static bool ports_exist(const struct hicamp_flow_key *key,
         if ( !hicamp_port_exists(acts->outputs[i]) )
             return false;
 
-    return true;
+    return !acts->meter || hicamp_meter_exists(acts->meter);
 }
 
 /* ---- Tables -------------------------------------------------------------- */
@@ -434,7 +434,7 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
 
     if ( t && flowtab_lookup(t, key) )
         rc = -EEXIST;
-    else if ( !ports_exist(key, mask, acts) )
+    else if ( !names_exist(key, mask, acts) )
         rc = -ENOENT;
     else if ( nr_flows >= hicamp_flows_max || entry == MASKS_EACH )
         rc = -ENOSPC;
@@ -493,7 +493,7 @@ int hicamp_flow_modify(const struct hicamp_flow_key *key,
     spin_lock(&lock);
 
     f = flow_find(key, mask);
-    if ( f && ports_exist(key, mask, acts) )
+    if ( f && names_exist(key, mask, acts) )
     {
         struct hicamp_acts *old = f->acts;
 

@@ -82,7 +82,7 @@ static unsigned int must_copy(const struct queue *q, const struct queue *from,
                               uint16_t pair)
 {
     const struct pair *p = &q->pairs[pair];
-    uint16_t waits = p->in - read_atomic(&p->out);
+    uint16_t waits = read_atomic(&p->in) - read_atomic(&p->out);
 
     if ( unlikely(read_atomic(&from->port->flags) & HICAMP_PORT_COPY) )
         return CNT(copied_port);

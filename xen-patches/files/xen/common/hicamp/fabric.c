@@ -30,7 +30,7 @@ int fabric_attach(struct domain *d, struct hicamp_port_attach *op)
     };
     int rc, made;
 
-    if ( op->devid != HICAMP_FABRIC_DEVID )
+    if ( op->devid != HICAMP_FABRIC_DEVID || op->nr_queues > 1 )
         return -EINVAL;
 
     made = port_create_fabric(d);
@@ -100,7 +100,7 @@ static bool may_wait(const struct queue *q, const struct queue *from,
                      const struct hicamp_flow_key *key)
 {
     const struct pair *p = &q->pairs[PORT_INDEX(from->port->id)];
-    uint16_t mine = p->in - read_atomic(&p->out);
+    uint16_t mine = read_atomic(&p->in) - read_atomic(&p->out);
     uint32_t waits = read_atomic(&q->wait_tail) - read_atomic(&q->wait_head);
     uint32_t room = WAIT_SLOTS - min(waits, WAIT_SLOTS + 0u);
 

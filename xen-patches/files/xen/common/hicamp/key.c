@@ -376,3 +376,35 @@ int hicamp_key_extract(const uint8_t *hdr, unsigned int inline_len,
 
     return unlikely(rc == FAR) ? -ENODATA : 0;
 }
+
+uint32_t hicamp_key_hash(const struct hicamp_flow_key *key)
+{
+    uint64_t word[5] = {};
+    uint64_t hash = 0;
+    unsigned int i;
+
+    switch ( be16_to_cpu(key->eth_type) )
+    {
+    case ETHERTYPE_IPV4:
+    case ETHERTYPE_IPV6:
+        memcpy(&word[0], key->ip_src, 16);
+        memcpy(&word[2], key->ip_dst, 16);
+        if ( !key->ip_frag )
+            word[4] = ((uint64_t)key->ip_proto << 32) |
+                      ((uint32_t)key->l4_src << 16) | key->l4_dst;
+        break;
+
+    default:
+        memcpy(&word[0], key->eth_src, 6);
+        memcpy(&word[1], key->eth_dst, 6);
+        break;
+    }
+
+    for ( i = 0; i < ARRAY_SIZE(word); i++ )
+    {
+        hash = (hash ^ word[i]) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 32;
+    }
+
+    return hash;
+}

@@ -57,4 +57,12 @@ int hicamp_key_extract(const uint8_t *hdr, unsigned int inline_len,
 
 #define KEY_EXT_MAX     16
 
+/*
+ * A hash of what makes a flow: addresses, protocol and L4 ports, of a fragment
+ * the addresses alone, of what is not IP the hardware addresses.  All bits are
+ * equally good.  Not secret: who sends can tell which queue of a port it is
+ * for.
+ */
+uint32_t hicamp_key_hash(const struct hicamp_flow_key *key);
+
 #endif /* HICAMP_KEY_H */

@@ -20,6 +20,7 @@
 #include "fabric.h"
 #include "flow.h"
 #include "guard.h"
+#include "meter.h"
 #include "op.h"
 #include "param.h"
 #include "port.h"
@@ -118,7 +119,7 @@ static int op_version(struct hicamp_version *v)
     v->version = HICAMP_ABI_VERSION;
     v->pad = 0;
     v->features = HICAMP_FEATURES;
-    v->max_queues = HICAMP_QUEUES_NOW;
+    v->max_queues = HICAMP_QUEUES_MAX;
     v->max_ring = HICAMP_RING_MAX;
     v->max_runs = HICAMP_RUNS_MAX;
     v->max_ports = HICAMP_PORTS_MAX - 1;
@@ -282,6 +283,7 @@ union arg {
     struct hicamp_param param;
     struct hicamp_port_rate rate;
     struct hicamp_port_addrs addrs;
+    struct hicamp_meter meter;
 };
 
 static const struct {
@@ -314,6 +316,7 @@ static const struct {
     CMD(param_set, param, ADMIN),
     CMD(port_rate, port_rate, ADMIN),
     CMD(port_addrs, port_addrs, ADMIN),
+    CMD(meter, meter, ADMIN),
     CMD(fabric_attach, port_attach, ADMIN),
     CMD(fabric_detach, port_detach, ADMIN),
 #undef CMD
@@ -391,6 +394,8 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return port_rate(&a->rate);
     case HICAMP_OP_port_addrs:
         return guard_set(&a->addrs);
+    case HICAMP_OP_meter:
+        return meter_op(&a->meter);
     case HICAMP_OP_fabric_attach:
         return fabric_attach(d, &a->attach);
     case HICAMP_OP_fabric_detach:

@@ -7,6 +7,7 @@
  *   ports_lock        table of ports, nr_ports of each domain
  *   port.ctl_lock     state of one port, its queues pointer
  *   queue.tx_lock     one tx ring: snapshot and switch
+ *   limit.lock        what a port, or a meter, has let pass (meter.c)
  *   flow writer       classify.c
  *   queue.rx_lock     one rx and fill ring: deliver
  *   queue.comp_lock   one comp ring and table of borrowers
@@ -41,6 +42,7 @@
 #include "borrow.h"
 #include "classify.h"
 #include "guard.h"
+#include "key.h"
 #include "op.h"
 #include "queue.h"
 
@@ -118,6 +120,20 @@ struct queue *port_queue(const struct port *port, unsigned int index)
 
     return likely(set) && likely(index < set->nr)
            ? set->q[array_index_nospec(index, set->nr)] : NULL;
+}
+
+struct queue *port_rx_queue(const struct port *port,
+                            const struct hicamp_flow_key *key)
+{
+    struct queue_set *set = rcu_dereference(port->queues);
+    unsigned int index = 0;
+
+    if ( unlikely(!set) )
+        return NULL;
+    if ( set->nr > 1 )
+        index = ((uint64_t)hicamp_key_hash(key) * set->nr) >> 32;
+
+    return set->q[index];
 }
 
 unsigned int port_count(void)
@@ -199,6 +215,7 @@ static int port_withdraw(struct port *port)
             add_sized(&port->cnt[j], set->q[i]->cnt[j]);
     }
 
+    atomic_sub(set->nr, &port->hd->nr_queues);
     rcu_assign_pointer(port->queues, NULL);
     write_atomic(&port->state, PORT_DETACHED);
     call_rcu(&set->rcu, set_free_rcu);
@@ -276,6 +293,7 @@ static int port_make(struct domain *d, struct hicamp_port_create *op,
     port->flags = op->flags;
     port->mac = mac_word(op->mac);
     spin_lock_init(&port->ctl_lock);
+    limit_init(&port->rate);
 
     spin_lock(&ports_lock);
 
@@ -423,7 +441,7 @@ int port_rate(struct hicamp_port_rate *op)
     struct port *port;
 
     if ( op->pad || (!keep && op->bytes_per_s &&
-                     (!op->burst || op->burst > 1ull << 32)) )
+                     (!op->burst || op->burst > LIMIT_BURST_MAX)) )
         return -EINVAL;
 
     rcu_read_lock(&hicamp_rcu);
@@ -432,12 +450,9 @@ int port_rate(struct hicamp_port_rate *op)
     {
         spin_lock(&port->ctl_lock);
         if ( !keep )
-        {
-            write_atomic(&port->burst, op->burst);
-            write_atomic(&port->rate, op->bytes_per_s);
-        }
-        op->bytes_per_s = port->rate;
-        op->burst = port->burst;
+            limit_set(&port->rate, op->bytes_per_s, op->burst);
+        op->bytes_per_s = port->rate.rate;
+        op->burst = port->rate.burst;
         spin_unlock(&port->ctl_lock);
     }
     rcu_read_unlock(&hicamp_rcu);
@@ -500,16 +515,41 @@ static int port_serve(struct port *port, struct queue_set *set)
     return rc;
 }
 
+/* Make nr queues of port, in set, and put them into service. */
+static int queues_make(struct port *port, struct queue_set *set,
+                       unsigned int nr, struct hicamp_queue *setup,
+                       uint64_t *const *gfns)
+{
+    atomic_t *count = &port->hd->nr_queues;
+    unsigned int i;
+    int rc = -ENOSPC;
+
+    if ( atomic_add_return(nr, count) <= HICAMP_DOMAIN_QUEUES_MAX )
+        for ( rc = 0; !rc && set->nr < nr; set->nr += !rc )
+            rc = queue_make(port, set->nr, &setup[set->nr], gfns[set->nr],
+                            &set->q[set->nr]);
+    if ( !rc )
+        rc = port_serve(port, set);
+    if ( !rc )
+        return 0;
+
+    for ( i = 0; i < set->nr; i++ )
+        queue_unmap(set->q[i]);
+    atomic_sub(nr, count);
+
+    return rc;
+}
+
 int port_attach(struct domain *d, struct hicamp_port_attach *op)
 {
-    struct hicamp_queue setup[HICAMP_QUEUES_NOW];
-    uint64_t *gfns[HICAMP_QUEUES_NOW] = {};
+    struct hicamp_queue setup[HICAMP_QUEUES_MAX];
+    uint64_t *gfns[HICAMP_QUEUES_MAX] = {};
     struct queue_set *set = NULL;
     struct port *port;
     unsigned int i;
     int rc;
 
-    if ( !op->nr_queues || op->nr_queues > HICAMP_QUEUES_NOW || op->features ||
+    if ( !op->nr_queues || op->nr_queues > HICAMP_QUEUES_MAX || op->features ||
          op->port )
         return -EINVAL;
 
@@ -534,15 +574,8 @@ int port_attach(struct domain *d, struct hicamp_port_attach *op)
         rc = -EBUSY;
     else
     {
-        for ( rc = 0; !rc && set->nr < op->nr_queues; set->nr += !rc )
-            rc = queue_make(port, set->nr, &setup[set->nr], gfns[set->nr],
-                            &set->q[set->nr]);
+        rc = queues_make(port, set, op->nr_queues, setup, gfns);
         if ( !rc )
-            rc = port_serve(port, set);
-        if ( rc )
-            for ( i = 0; i < set->nr; i++ )
-                queue_unmap(set->q[i]);
-        else
             op->port = port->id;
     }
 

@@ -8,6 +8,7 @@
 #define HICAMP_PORT_H
 
 #include "line.h"
+#include "meter.h"
 #include "space.h"
 
 /* Packets that wait for one queue of a port; a power of two. */
@@ -25,11 +26,10 @@ struct waiting {
 
 /*
  * Packets that borrow from one port, put in line and taken out again; their
- * difference waits.  By index of the sender's port, of which one CPU at a time
- * sends.
+ * difference waits.  By index of the sender's port.
  */
 struct pair {
-    uint16_t in;                /* W(the sender's tx_lock) */
+    uint16_t in;                /* W(wait_lock) */
     uint16_t out;               /* W(rx_lock) */
 };
 
@@ -73,8 +73,6 @@ struct queue {
     /* Transmit */
     spinlock_t tx_lock;
     uint32_t tx_cons;           /* R/W(tx_lock) */
-    s_time_t tx_paid;           /* the rate allows what was sent until then;
-                                 * R/W(tx_lock) */
 
     /* Completions, and the packets that wait for theirs */
     spinlock_t comp_lock;
@@ -124,8 +122,7 @@ struct port {
     uint64_t mac;               /* mac_word(); W(ctl_lock), read without */
     uint32_t mtu;
     uint32_t flags;
-    uint64_t rate;              /* bytes per second; 0: no limit */
-    uint64_t burst;             /* bytes */
+    struct limit rate;          /* of the bytes that it sends */
     struct guard *guard;        /* guard.c; W(ctl_lock), R: RCU */
 
     /* Array, nr_queues long; W(ctl_lock), R: RCU */
@@ -178,6 +175,14 @@ static inline void count(struct queue *q, unsigned int counter)
 
 /* Queue index of port, or NULL if it is not attached.  As port_by_id(). */
 struct queue *port_queue(const struct port *port, unsigned int index);
+
+/*
+ * The queue that receives what has this key, of several that port has: packets
+ * of a flow go to the same one (receive-side scaling).  NULL, and context, as
+ * port_queue().
+ */
+struct queue *port_rx_queue(const struct port *port,
+                            const struct hicamp_flow_key *key);
 
 /*
  * A ring index was out of bounds: stop the queue, count, log once.  Nothing is

@@ -45,10 +45,11 @@
 #define HICAMP_DOMAIN_PORTS_MAX 64
 #define HICAMP_RUNS_MAX         32768 /* of one domain                       */
 #define HICAMP_QUERY_BATCH      4096
-#define HICAMP_QUEUES_NOW       1    /* of one port, in this version         */
+#define HICAMP_DOMAIN_QUEUES_MAX 64  /* of all ports of a domain             */
 #define HICAMP_FEATURES         (HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME | \
                                  HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT | \
-                                 HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT)
+                                 HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT | \
+                                 HICAMP_FEAT_METER)
 #define HICAMP_PREEMPT_EVERY    64   /* entries between preemption checks    */
 
 #define PORT_INDEX(id)          ((id) & 0xffffu)

@@ -38,6 +38,7 @@ struct hicamp_domain {
     struct domain *d;
     struct arena *arena;            /* who pays for its lines */
     unsigned int nr_ports;          /* R/W(port list lock) */
+    atomic_t nr_queues;             /* of all attached ports */
 
     spinlock_t space_lock;
     struct space_entry **chunks;    /* [SPACE_CHUNKS]; entries fixed once set */

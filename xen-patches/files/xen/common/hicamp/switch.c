@@ -44,9 +44,10 @@ static void burst_touch(struct burst *b, struct queue *q)
 
 /* One output of one packet, port or NULL.  The sender's tx_lock is held. */
 static void output(struct burst *b, struct queue *from, plid_t plid,
-                   uint32_t len, struct port *port)
+                   uint32_t len, const struct hicamp_flow_key *key,
+                   struct port *port)
 {
-    struct queue *q = port ? port_queue(port, 0) : NULL;
+    struct queue *q = port ? port_rx_queue(port, key) : NULL;
     bool gone = !q;
 
     if ( q && deliver_enqueue(q, from, plid, &gone) )
@@ -83,7 +84,7 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
 
     if ( unlikely(from->port->fabric) )
     {
-        output(b, from, plid, len, fabric_inject(from, plid));
+        output(b, from, plid, len, key, fabric_inject(from, plid));
         return;
     }
 
@@ -91,6 +92,12 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
     if ( unlikely(!acts) )
     {
         upcall(b, from, plid, len, HICAMP_REASON_MISS, key);
+        return;
+    }
+
+    if ( unlikely(acts->meter) && !meter_passes(acts->meter, len) )
+    {
+        count(from, CNT(drop_meter));
         return;
     }
 
@@ -102,37 +109,13 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
     }
 
     for ( i = 0; i < acts->nr_outputs; i++ )
-        output(b, from, plid, len, port_by_id(acts->outputs[i]));
+        output(b, from, plid, len, key, port_by_id(acts->outputs[i]));
 
     if ( unlikely(acts->upcall) )
         upcall(b, from, plid, len, HICAMP_REASON_ACTION, key);
 
     if ( !acts->nr_outputs && !acts->upcall )
         count(from, CNT(drop_action));
-}
-
-/*
- * Is a packet within the rate of its port?  Virtual scheduling (ITU-T I.371):
- * each byte takes its time, and time may be owed up to the burst's.  tx_lock is
- * held.
- */
-static bool conforms(struct queue *q, plid_t plid, uint64_t rate)
-{
-    uint32_t len = ((const struct packet *)line_data(plid))->hdr.len;
-    s_time_t now = NOW(), most, owed;
-
-    most = now + read_atomic(&q->port->burst) * SECONDS(1) / rate;
-    owed = max(q->tx_paid, now);
-    if ( owed > most )
-    {
-        /* No more than one packet beyond, should the rate have been less. */
-        q->tx_paid = min(owed, (s_time_t)(most + HICAMP_LEN_MAX * SECONDS(1) /
-                                          rate));
-        return false;
-    }
-    q->tx_paid = owed + len * SECONDS(1) / rate;
-
-    return true;
 }
 
 /* Take and switch a burst.  Returns whether the ring has more. */
@@ -158,12 +141,12 @@ static bool burst_take(struct burst *b, struct queue *q)
         rc = snapshot_take(q, avail, &plid, &key);
         if ( rc > 0 )
         {
-            uint64_t rate = read_atomic(&q->port->rate);
+            uint32_t len = ((const struct packet *)line_data(plid))->hdr.len;
 
-            if ( unlikely(rate) && !conforms(q, plid, rate) )
-                count(q, CNT(drop_rate));
-            else
+            if ( likely(limit_take(&q->port->rate, len)) )
                 forward(b, q, plid, &key);
+            else
+                count(q, CNT(drop_rate));
             packet_release(plid);
         }
         else if ( rc < 0 )

@@ -71,6 +71,7 @@
 #define HICAMP_OP_param_set     43   /* administrator   hicamp_param         */
 #define HICAMP_OP_port_rate     44   /* administrator   hicamp_port_rate     */
 #define HICAMP_OP_port_addrs    45   /* administrator   hicamp_port_addrs    */
+#define HICAMP_OP_meter         46   /* administrator   hicamp_meter         */
 
 #define HICAMP_OP_fabric_attach 48   /* administrator   hicamp_port_attach   */
 #define HICAMP_OP_fabric_detach 49   /* administrator   hicamp_port_detach   */
@@ -89,6 +90,7 @@
 #define HICAMP_FEAT_SEGMENT     (1u << 3) /* segments; extents may name them  */
 #define HICAMP_FEAT_SEALED      (1u << 4) /* runs may be sealed               */
 #define HICAMP_FEAT_EDIT        (1u << 5) /* actions that change packets      */
+#define HICAMP_FEAT_METER       (1u << 6) /* meters, and an action for them   */
 
 struct hicamp_version {
     uint32_t version;       /* in: caller's version; out: Xen's */
@@ -333,8 +335,14 @@ struct hicamp_comp {
  *   -EINVAL      ring sizes, number of queues or frames; a frame that is not
  *                plain writable memory of the caller; a control page that
  *                is not zero
- *   -ENOSPC      no event channel is free
+ *   -ENOSPC      no event channel is free, or the domain's ports would have
+ *                more than 64 queues
  *   -ESRCH       the domain is dying
+ *
+ * With several queues each is a world of its own, with its own event, for a
+ * vCPU of its own: the guest sends through which it likes, and receives each
+ * flow (addresses, protocol, L4 ports) in one, which a hash of these chooses.
+ * What one queue sends of a flow arrives in its order.  The fabric has one.
  */
 struct hicamp_queue {
     uint32_t tx_slots;      /* sizes: powers of two, HICAMP_RING_MIN to _MAX */
@@ -669,8 +677,8 @@ struct hicamp_port_set {
 };
 
 /*
- * HICAMP_OP_port_rate: how much the guest may send, in bytes of frames per
- * second and queue, and in bytes at once when it was quiet before; what is
+ * HICAMP_OP_port_rate: how much the guest may send through all queues, in bytes
+ * of frames per second, and in bytes at once when it was quiet before; what is
  * beyond is dropped (drop_rate).  A packet passes, whatever its length, while
  * the bytes before it are within the burst.  On return the fields tell what is
  * in effect.
@@ -769,7 +777,8 @@ struct hicamp_port_addrs {
     X(drop_quota)           /* rx: no line for its receiver's quota */      \
     X(drop_upcall)          /* tx: no fabric, or too many wait for it */    \
     X(drop_edit)            /* tx: an action did not go with the packet */  \
-    X(drop_rate)            /* tx: beyond the port's rate */
+    X(drop_rate)            /* tx: beyond the port's rate */                \
+    X(drop_meter)           /* tx: beyond its flow's meter */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
@@ -865,6 +874,7 @@ struct hicamp_action {
 #define HICAMP_ACT_PUSH_VLAN    4   /* arg: TPID (0x8100, 0x88a8) << 16 | TCI */
 #define HICAMP_ACT_POP_VLAN     5   /* arg: 0; the outer tag                 */
 #define HICAMP_ACT_SET          6   /* arg: 0; hicamp_act_set follows        */
+#define HICAMP_ACT_METER        7   /* arg: meter; one, before every output  */
 
 /*
  * SET: bits of these fields, as the packet is after the actions before it:
@@ -872,7 +882,7 @@ struct hicamp_action {
  * ip_dst, ip_tos, ip_ttl of IPv4 and IPv6; l4_src, l4_dst of TCP and UDP.
  * Checksums are repaired.  value has no bits outside mask.
  *
- * The last three change packets, and come before every output (-EOPNOTSUPP
+ * PUSH_VLAN, POP_VLAN and SET change packets, and come before every output (-EOPNOTSUPP
  * else, and with an UPCALL).  The flow's match must say that there is what they
  * change: a tag for POP_VLAN and vlan_tci, eth_type (all of it) for IP fields,
  * and ip_proto for L4 ports (-EINVAL else).  A tag is pushed into the inline
@@ -892,7 +902,7 @@ struct hicamp_act_set {
  *
  *   -EEXIST      ADD: a flow with this key and mask exists
  *   -ENOENT      MODIFY, DELETE: none exists; ADD, MODIFY: an output's or
- *                in_port's port does not
+ *                in_port's port, or the meter, does not
  *   -EOPNOTSUPP  an action or key field that this Xen does not know
  *   -EINVAL      key outside mask, malformed action list
  *   -ENOSPC      hicamp_info.flows_max flows, or masks_max masks, exist, or
@@ -930,6 +940,47 @@ struct hicamp_flow_stats {
     uint64_t packets;
     uint64_t bytes;
     uint64_t used_ns;
+};
+
+/*
+ * HICAMP_OP_meter: limits that flows share, whatever their ingress port.  A
+ * packet passes its flow's meter, whatever its length, while what passed before
+ * is within the burst; else it is dropped (drop_meter of its ingress port).
+ *
+ *   SET     make a meter, under a number that the caller chooses, or change it;
+ *           its counters stay
+ *   DELETE  forget it: flows that name it drop until they are changed
+ *   GET     tell
+ *   NEXT    tell of the one with the least number above meter (0 to begin)
+ *
+ * On return the fields tell what is, or was until now, in effect.  Meters
+ * outlive the administrator, as flows do.
+ *
+ *   -ENOENT      no such meter; NEXT: no further one
+ *   -EINVAL      command; meter is 0; SET: rate or burst is 0, burst is more
+ *                than 2^32, or flags; others: a field that is not used is not 0
+ *   -ENOSPC      SET: 1,024 meters exist
+ *   -ENOMEM      Xen is short of memory
+ */
+#define HICAMP_METER_SET        1
+#define HICAMP_METER_DELETE     2
+#define HICAMP_METER_GET        3
+#define HICAMP_METER_NEXT       4
+
+#define HICAMP_METER_PACKETS    (1u << 0) /* flags: units are packets, not
+                                           * bytes of frames */
+
+struct hicamp_meter {
+    uint32_t command;       /* HICAMP_METER_* */
+    uint32_t meter;
+    uint32_t flags;
+    uint32_t pad;
+    uint64_t rate;          /* units per second */
+    uint64_t burst;         /* units at once */
+    uint64_t packets;       /* out: that came, ... */
+    uint64_t bytes;
+    uint64_t drop_packets;  /* ... and did not pass */
+    uint64_t drop_bytes;
 };
 
 /* ---- Fabric (driver domain) ---------------------------------------------- */
