@@ -127,7 +127,7 @@ static int port_set(u16 domid, u32 devid, const u8 *mac, u32 mtu, u32 which)
 }
 
 int hicamp_hv_port_create(u16 domid, u32 devid, const u8 *mac, u32 mtu,
-			  u32 *port)
+			  u32 *port, bool *taken)
 {
 	struct hicamp_port_create create = {
 		.domid = domid,
@@ -138,6 +138,7 @@ int hicamp_hv_port_create(u16 domid, u32 devid, const u8 *mac, u32 mtu,
 
 	ether_addr_copy(create.mac, mac);
 	err = hicamp_op(HICAMP_OP_port_create, &create);
+	*taken = err == -EEXIST;
 	if (!err) {
 		*port = create.port;
 		return 0;
@@ -155,8 +156,8 @@ int hicamp_hv_port_create(u16 domid, u32 devid, const u8 *mac, u32 mtu,
 
 	pr_info("port %#x of domain %u, device %u exists: taken over\n",
 		*port, domid, devid);
-	return port_set(domid, devid, mac, mtu,
-			HICAMP_PORT_SET_MAC | HICAMP_PORT_SET_MTU);
+	return port_set(domid, devid, mac, mtu, HICAMP_PORT_SET_MAC |
+			(mtu ? HICAMP_PORT_SET_MTU : 0));
 }
 
 int hicamp_hv_port_destroy(u16 domid, u32 devid)
@@ -181,6 +182,11 @@ int hicamp_hv_flow_update(struct hicamp_flow *flow)
 	};
 
 	return hicamp_op(HICAMP_OP_flow_update, &batch);
+}
+
+int hicamp_hv_flow_flush_orphans(void)
+{
+	return hicamp_op(HICAMP_OP_flow_flush, (void *)HICAMP_FLUSH_ORPHANS);
 }
 
 int hicamp_hv_flow_stats(u64 *cursor, struct hicamp_flow_stats *stats,

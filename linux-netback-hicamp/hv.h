@@ -13,10 +13,11 @@ int hicamp_hv_init(void);
 
 /*
  * Make the port of (domid, devid), or take over the one that an earlier driver
- * domain left.  mtu 0 is the largest.  On success *port is its id.
+ * domain left: then *taken.  mtu 0 is the largest, or leaves it as it is.  On
+ * success *port is its id.
  */
 int hicamp_hv_port_create(u16 domid, u32 devid, const u8 *mac, u32 mtu,
-			  u32 *port);
+			  u32 *port, bool *taken);
 
 /* A port that is gone already (its domain died) is no error. */
 int hicamp_hv_port_destroy(u16 domid, u32 devid);
@@ -38,6 +39,9 @@ int hicamp_hv_meter(struct hicamp_meter *meter);
 
 /* One entry of a flow update; see HICAMP_OP_flow_update. */
 int hicamp_hv_flow_update(struct hicamp_flow *flow);
+
+/* Delete flows that an earlier driver domain left; see HICAMP_FLUSH_ORPHANS. */
+int hicamp_hv_flow_flush_orphans(void);
 
 /* As hicamp_hv_port_query(), of flows' counters. */
 int hicamp_hv_flow_stats(u64 *cursor, struct hicamp_flow_stats *stats,

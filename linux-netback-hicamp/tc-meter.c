@@ -111,7 +111,7 @@ static int meter_destroy(u32 index)
 	if (!tm)
 		return -ENOENT;
 	kfree(tm);
-	return hicamp_hv_meter(&m);
+	return hicamp_tc_kept() ? 0 : hicamp_hv_meter(&m);
 }
 
 static int meter_stats(struct flow_offload_action *f)
@@ -142,7 +142,7 @@ static int setup_act(struct net_device *dev, struct Qdisc *sch, void *priv,
 		     enum tc_setup_type type, void *type_data, void *data,
 		     void (*cleanup)(struct flow_block_cb *block_cb))
 {
-	struct flow_offload_action *f = type_data;
+	struct flow_offload_action *f = data;
 	int err = -EOPNOTSUPP;
 
 	if (dev || type != TC_SETUP_ACT || f->id != FLOW_ACTION_POLICE)

@@ -15,6 +15,9 @@
  *  - A port's policer is its rate in the hypervisor. While it is one that the
  *    hypervisor cannot have, no flow begins there: what the switch forwards by
  *    itself would pass by it.
+ *  - When the module goes, flows stay and serve. Those that the next one's
+ *    bridge does not install again are deleted some time after it is there, as
+ *    nobody would know of them any more.
  *
  * Counters are read for all flows in one go, at most four times a second, as
  * those of ports are (rep.c).
@@ -25,9 +28,11 @@
 
 #include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/flow_offload.h>
 #include <net/pkt_cls.h>
 
@@ -74,6 +79,13 @@ static LIST_HEAD(blocks);		/* flow_block_cb; rtnl */
 static struct hicamp_flow_stats *sweep_stats;	/* SWEEP_BATCH */
 static unsigned long sweep_next;
 static u64 action_list[HICAMP_ACTIONS_MAX / sizeof(u64)];
+static bool keep;			/* set once, with tc_lock held */
+static bool adopting;			/* rtnl */
+
+static unsigned int adopt_s = 30;
+module_param(adopt_s, uint, 0444);
+MODULE_PARM_DESC(adopt_s,
+		 "Seconds after a bridge that offloads is there when flows that an earlier driver domain left, and this one has not installed again, go; 0: never (default 30)");
 
 /* ---- Flows ------------------------------------------------------------- */
 
@@ -92,7 +104,7 @@ static int flow_remove(struct tc_flow *tf)
 		.mask = tf->match.mask,
 		.command = HICAMP_FLOW_DELETE,
 	};
-	int err = hicamp_hv_flow_update(&flow);
+	int err = keep ? 0 : hicamp_hv_flow_update(&flow);
 
 	if (err && err != -ENOENT)	/* it goes with its port */
 		pr_err("cannot delete a flow: %d\n", err);
@@ -168,6 +180,31 @@ static int flow_install(struct hicamp_flow *flow)
 static struct tc_flow *flow_find(u64 cookie)
 {
 	return rhashtable_lookup_fast(&cookies, &cookie, cookie_params);
+}
+
+/* ---- Another driver domain's ------------------------------------------- */
+
+static void adopt(struct work_struct *work)
+{
+	int err = hicamp_hv_flow_flush_orphans();
+
+	if (err)
+		pr_err("cannot delete what an earlier driver domain left: %d\n",
+		       err);
+}
+
+static DECLARE_DELAYED_WORK(adopt_work, adopt);
+
+void hicamp_tc_keep(void)
+{
+	mutex_lock(&tc_lock);
+	keep = true;
+	mutex_unlock(&tc_lock);
+}
+
+bool hicamp_tc_kept(void)
+{
+	return READ_ONCE(keep);
 }
 
 /* ---- Statistics -------------------------------------------------------- */
@@ -338,7 +375,8 @@ static int matchall_destroy(struct hicamp_tc_port *tp,
 {
 	if (tp->policer == m->cookie) {
 		tp->policer = 0;
-		hicamp_hv_port_rate(tp->domid, tp->devid, 0, 0);
+		if (!keep)
+			hicamp_hv_port_rate(tp->domid, tp->devid, 0, 0);
 	} else if (tp->policed) {
 		tp->policed--;
 	}
@@ -380,6 +418,11 @@ int hicamp_tc_setup(struct hicamp_tc_port *tp, enum tc_setup_type type,
 
 	if (type != TC_SETUP_BLOCK)
 		return -EOPNOTSUPP;
+	/* Rules are going to come. */
+	if (block->command == FLOW_BLOCK_BIND && adopt_s && !adopting) {
+		adopting = true;
+		schedule_delayed_work(&adopt_work, adopt_s * HZ);
+	}
 	block->unlocked_driver_cb = true;
 	return flow_block_cb_setup_simple(block, &blocks, setup_block_cb, tp,
 					  tp, true);
@@ -418,6 +461,7 @@ void hicamp_tc_exit(void)
 {
 	struct tc_flow *tf, *next;
 
+	cancel_delayed_work_sync(&adopt_work);
 	list_for_each_entry_safe(tf, next, &flows, list)
 		flow_remove(tf);
 	hicamp_tc_meter_exit();

@@ -23,6 +23,14 @@ struct hicamp_tc_port {
 int hicamp_tc_init(void);
 void hicamp_tc_exit(void);
 
+/*
+ * Rules, policers and meters that go from now on go here alone: what the switch
+ * has of them serves on.
+ */
+void hicamp_tc_keep(void);
+/* Is it so? */
+bool hicamp_tc_kept(void);
+
 /* ndo_setup_tc of a representor. */
 int hicamp_tc_setup(struct hicamp_tc_port *tp, enum tc_setup_type type,
 		    void *data);

@@ -31,6 +31,9 @@
  * handed to stock netback, whose features were offered beside ours, and the guest
  * has a network, only slower.  hicamp-declined tells later probes.
  *
+ * When the module goes nothing is said to anybody: port and flows stay, guests go
+ * on talking, and the next module's probe takes the port over.
+ *
  * Invariant: from probe to remove there is a port and there is a representor,
  * whatever the front end does.  Everything between probe and remove runs in
  * xenwatch, one call at a time, and so needs no lock; the hand-over runs apart
@@ -52,6 +55,7 @@
 
 #include "hv.h"
 #include "rep.h"
+#include "tc.h"
 
 #define HICAMP_SCRIPT "vif-hicamp"
 
@@ -68,6 +72,8 @@ struct hicamp_vif {
 	bool complained;		/* about this guest's driver, once */
 	bool declined;			/* stock netback is to have the vif */
 };
+
+static bool leaving;		/* the module goes; set before any vif does */
 
 /* A vif on its way to stock netback. */
 struct vif_hand_over {
@@ -305,8 +311,8 @@ static int vif_create(struct hicamp_vif *vif)
 {
 	struct xenbus_device *dev = vif->dev;
 	u8 addr[ETH_ALEN];
+	bool good, taken;
 	char *mac;
-	bool good;
 	u32 mtu;
 	int err;
 
@@ -339,7 +345,7 @@ static int vif_create(struct hicamp_vif *vif)
 	}
 
 	err = hicamp_hv_port_create(dev->otherend_id, vif->devid, addr, mtu,
-				    &vif->port);
+				    &vif->port, &taken);
 	if (err) {
 		xenbus_dev_fatal(dev, err, "creating the port in Xen");
 		return err;
@@ -351,8 +357,17 @@ static int vif_create(struct hicamp_vif *vif)
 		err = PTR_ERR(vif->rep);
 		xenbus_dev_fatal(dev, err, "registering vif%d.%u",
 				 dev->otherend_id, vif->devid);
-		hicamp_hv_port_destroy(dev->otherend_id, vif->devid);
+		if (!taken)
+			hicamp_hv_port_destroy(dev->otherend_id, vif->devid);
 		return err;
+	}
+
+	/* A port in service: nobody runs the script for it, so be of use now. */
+	if (taken) {
+		rtnl_lock();
+		if (dev_open(vif->rep, NULL))
+			netdev_warn(vif->rep, "cannot be brought up\n");
+		rtnl_unlock();
 	}
 	return 0;
 }
@@ -363,6 +378,8 @@ static void vif_destroy(struct hicamp_vif *vif)
 	int err;
 
 	hicamp_rep_destroy(vif->rep);
+	if (leaving)
+		return;
 	err = hicamp_hv_port_destroy(dev->otherend_id, vif->devid);
 	if (err)
 		pr_err("cannot destroy port %#x of domain %d: %d\n",
@@ -475,15 +492,17 @@ static void vif_remove(struct xenbus_device *dev)
 	/*
 	 * The next representor has to be put into place by the script again, and
 	 * the front end must learn that its port goes; stock netback's vif has
-	 * the name that a bridge knows, and the front end goes on.
+	 * the name that a bridge knows, and the front end goes on. So it does,
+	 * and learns nothing, when it is we who leave.
 	 */
-	if (!vif->declined) {
+	if (!vif->declined && !leaving) {
 		xenbus_rm(XBT_NIL, dev->nodename, "hotplug-status");
 		kobject_uevent(&dev->dev.kobj, KOBJ_OFFLINE);
 		xenbus_switch_state(dev, XenbusStateClosed);
 	}
 
-	vif_withdraw(vif);
+	if (!leaving)
+		vif_withdraw(vif);
 	dev_set_drvdata(&dev->dev, NULL);
 	vif_destroy(vif);
 	kfree(vif->script);
@@ -558,6 +577,8 @@ module_init(hicamp_netback_init);
 
 static void __exit hicamp_netback_exit(void)
 {
+	leaving = true;
+	hicamp_tc_keep();
 	xenbus_unregister_driver(&vif_driver);
 	destroy_workqueue(vif_wq);
 	hicamp_rep_exit();

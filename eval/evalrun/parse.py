@@ -8,6 +8,7 @@ ValueError: the text does not have it; its message quotes the end.
 """
 
 import json
+import re
 
 NETPERF_KEYS = ['THROUGHPUT', 'THROUGHPUT_UNITS', 'ELAPSED_TIME',
                 'LOCAL_SEND_THROUGHPUT', 'REMOTE_RECV_THROUGHPUT']
@@ -65,6 +66,22 @@ def iperf3(text, test):
             'retransmits': end['sum_sent'].get('retransmits', 0)}
 
 
+def ping(text, test):
+    """Read ping's lines: how many were answered, and the longest silence."""
+    del test
+    seqs = sorted({int(seq) for seq in re.findall(r'seq=(\d+) ttl', text)})
+    sent = re.search(r'^(\d+) packets transmitted', text, re.M)
+    if not sent or not seqs:
+        raise ValueError(f'ping: {" ".join(text.split())[-200:]}')
+    sent = int(sent[1])
+    # BusyBox counts from 0, iputils from 1.
+    first = 0 if ' packets received' in text else 1
+    silence = max(later - one - 1 for one, later in
+                  zip([first - 1, *seqs], [*seqs, first + sent]))
+    return {'value': 100 * len(seqs) / sent, 'unit': '%',
+            'silence': silence, 'pings': sent}
+
+
 def domcpu(text):
     """Read domcpu's window: {domain id or 'idle' or 'clock': ns}."""
     found = {}
@@ -80,7 +97,7 @@ def domcpu(text):
 
 def figures(point, raw):
     """Turn what the agent recorded of a point into figures."""
-    read = {'netperf': netperf, 'iperf3': iperf3}[point['tool']]
+    read = {'netperf': netperf, 'iperf3': iperf3, 'ping': ping}[point['tool']]
     each = [read(text, point['test']) for text in raw['outputs']]
     result = {'value': sum(one['value'] for one in each),
               'unit': each[0]['unit'], 'each': [one['value'] for one in each]}
@@ -90,6 +107,9 @@ def figures(point, raw):
                           if result['sent'] else 0.0)
     if 'latency' in each[0]:
         result['latency'] = each[0]['latency']
+    if 'silence' in each[0]:
+        result['silence_ms'] = (max(one['silence'] for one in each) *
+                                float(point['rate']) * 1000)
     cpu = domcpu(raw['domcpu'])
     names = {str(ident): name for name, ident in raw['domids'].items()}
     result['window'] = cpu['clock'] / 1e9
@@ -102,7 +122,8 @@ def figures(point, raw):
     # CPU seconds per unit of work: a transaction, or 64 KiB.
     unit = 1 if result['unit'] == '/s' else 65536 * 8 / 1e6
     work = result['value'] * result['window'] / unit
-    result['cpu_per_unit'] = busy / work if work else None
+    result['cpu_per_unit'] = (busy / work if work and result['unit'] != '%'
+                              else None)
     result['per_packet'] = _per_packet(raw)
     return result
 

@@ -88,6 +88,9 @@ def notes(results, scenario):
         for system, one in found.items():
             if one.get('loss', 0) > 0.001:
                 lines.append(f'{test} {at}, {system}: {one["loss"]:.1%} lost')
+            if 'silence_ms' in one:
+                lines.append(f'{test} {at}, {system}: longest silence '
+                             f'{one["silence_ms"]:g} ms')
             if 'latency' in one:
                 lines.append(f'{test} {at}, {system}, us: ' + ', '.join(
                     f'{key} {value:g}'

@@ -13,7 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 TESTS = ('TCP_STREAM', 'TCP_MAERTS', 'TCP_RR', 'UDP_STREAM')
-TOOLS = {'netperf': TESTS, 'iperf3': ('TCP_STREAM', 'UDP_STREAM')}
+TOOLS = {'netperf': TESTS, 'iperf3': ('TCP_STREAM', 'UDP_STREAM'),
+         'ping': ('PING',)}
 FLOWS = ('one', 'loopback', 'pairwise', 'all-to-all', 'external')
 OUTSIDE = 'outside'             # who is no guest; see the agent
 GUESTS_MAX = 26                 # they are called a to z
@@ -83,7 +84,7 @@ def _check_test(name, test):
     """Check one [[tests]] stanza and fill in what it leaves out."""
     _need(name, test, ('name', 'tool', 'test', 'flows', 'size', 'guests',
                        'seconds', 'repeat', 'vcpus', 'latency', 'rate',
-                       'systems'))
+                       'systems', 'beside', 'event'))
     tool = test.setdefault('tool', 'netperf')
     if test.get('test') not in TOOLS.get(tool, ()):
         raise EvalError(f'{name}: {tool} has no test {test.get("test")}')
@@ -137,6 +138,8 @@ def points(scenario, repeat=None, seconds=None, only=None):
                 'rep': rep, 'seconds': seconds or test['seconds'],
                 'vcpus': test['vcpus'], 'latency': test.get('latency', False),
                 'rate': test.get('rate', ''),
+                'beside': test.get('beside', ''),
+                'event': test.get('event', ''),
                 'flows': flows(test['flows'], guests),
             }
             point['id'] = '/'.join(str(point[key]) for key in (

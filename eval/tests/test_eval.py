@@ -77,6 +77,17 @@ class Parsers(unittest.TestCase):
         udp = parse.iperf3(recorded('iperf3-udp.json'), 'UDP_STREAM')
         self.assertAlmostEqual(udp['value'], 50, delta=2)
 
+    def test_ping_tells_the_longest_silence(self):
+        for first, received in ((0, 'packets received'), (1, 'received')):
+            lines = [f'64 bytes from 10.0.0.2: icmp_seq={first + n} ttl=64 time'
+                     f'=0.5 ms' for n in (1, 2, 5, 6)]
+            lines.append(f'10 packets transmitted, 4 {received}, 60% loss')
+            found = parse.ping('\n'.join(lines), 'PING')
+            self.assertEqual((found['value'], found['unit'], found['silence']),
+                             (40, '%', 3))
+        with self.assertRaisesRegex(ValueError, 'Network is unreachable'):
+            parse.ping('connect: Network is unreachable', 'PING')
+
     def test_half_an_output_is_an_error_that_quotes_it(self):
         for text in ('', 'establish control: are you sure there is a '
                      'netserver', 'THROUGHPUT=12\nTHROUGHPUT_UNITS=x\n'):

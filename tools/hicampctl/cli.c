@@ -84,8 +84,9 @@ static const struct command commands[] = {
       "Delete the flow that has exactly this match.\n" MATCH_HELP },
     { "flow", "dump", 0, 0, 0, cmd_flow_dump, "",
       "Print all flows, in the form that flow add --batch reads.\n" },
-    { "flow", "flush", 0, 0, 0, cmd_flow_flush, "",
-      "Delete all flows.\n" },
+    { "flow", "flush", 0, 0, OPT_ORPHANS, cmd_flow_flush, "[--orphans]",
+      "Delete all flows, or those that an earlier driver domain left and this\n"
+      "one has not installed again.\n" },
 
     { "meter", "list", 0, 0, 0, cmd_meter_list, "",
       "Print all meters, and what they let pass and dropped.\n" },
@@ -112,7 +113,8 @@ static const struct command commands[] = {
     { "param", "set", 2, 2, 0, cmd_param_set, "NAME VALUE",
       "Set a parameter: borrow-age (us that a payload may wait where it is),\n"
       "borrow-pair (packets of one sender that may, for one receiver), quota\n"
-      "(lines, of domains that get their first port from now on).\n" },
+      "(lines, of domains that get their first port from now on), orphan-life\n"
+      "(s that flows are followed without a driver domain; 0: for ever).\n" },
 
     { "admin", "set", 1, 1, 0, cmd_admin_set, "DOMID",
       "Name the domain that administers the switch.\n" },
@@ -136,6 +138,7 @@ static const struct option options[] = {
     { "quota",        required_argument, NULL, 'q' },
     { "tenant",       required_argument, NULL, 't' },
     { "packets",      no_argument,       NULL, 'k' },
+    { "orphans",      no_argument,       NULL, 'o' },
     { NULL, 0, NULL, 0 },
 };
 
@@ -143,7 +146,7 @@ static const struct option options[] = {
 static const char *const option_name[] = {
     "json", "mac", "mtu", "antispoof", "no-antispoof", "watch", "count",
     "cookie", "replace", "batch", "copy", "no-copy", "quota", "tenant",
-    "packets",
+    "packets", "orphans",
 };
 
 static void usage_line(const struct command *c, const char *lead, FILE *out)
@@ -226,6 +229,10 @@ static int parse_option(struct cli *cli, int c, struct err *err)
 
     case 'k':
         cli->given |= OPT_PACKETS;
+        return 0;
+
+    case 'o':
+        cli->given |= OPT_ORPHANS;
         return 0;
 
     case 'w':

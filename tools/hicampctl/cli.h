@@ -31,6 +31,7 @@
 #define OPT_QUOTA           (1u << 12)
 #define OPT_TENANT          (1u << 13)
 #define OPT_PACKETS         (1u << 14)
+#define OPT_ORPHANS         (1u << 15)
 
 struct cli
 {

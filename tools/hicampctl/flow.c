@@ -314,8 +314,7 @@ int cmd_flow_flush(struct cli *cli, struct err *err)
     struct json j;
 
     if ( cli_connect(cli, err) ||
-         ops_call(&cli->ops, HICAMP_OP_flow_flush, NULL, 0, "flow flush",
-                  err) )
+         ops_flush(&cli->ops, cli->given & OPT_ORPHANS, err) )
         return -1;
 
     if ( cli->given & OPT_JSON )

@@ -26,11 +26,12 @@ _hicampctl()
     'meter set'*)     all='--packets' ;;
     'domain set'*)    all='--quota --tenant' ;;
     'param get'*|'param set'*)
-                      all='borrow-age borrow-pair quota' ;;
+                      all='borrow-age borrow-pair quota orphan-life' ;;
     'port stats'*)    all='--watch --count' ;;
     'port create'*)   all='--mac --mtu --antispoof --copy' ;;
     'port set'*)      all='--mac --mtu --antispoof --no-antispoof
                            --copy --no-copy' ;;
+    'flow flush'*)    all='--orphans' ;;
     'flow add'*)      all='--batch --cookie --replace' ;;
     *)                all='' ;;
     esac

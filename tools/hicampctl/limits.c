@@ -121,6 +121,7 @@ static const struct
     { HICAMP_PARAM_BORROW_AGE_US, "borrow-age", "us" },
     { HICAMP_PARAM_BORROW_PAIR, "borrow-pair", "packets" },
     { HICAMP_PARAM_QUOTA, "quota", "lines" },
+    { HICAMP_PARAM_ORPHAN_S, "orphan-life", "s" },
 };
 
 static int find_param(const struct cli *cli, unsigned int *i, struct err *err)

@@ -141,6 +141,14 @@ int ops_call(struct ops *ops, unsigned int cmd, void *arg, size_t size,
     return rc < 0 ? explain(cmd, -rc, subject, err) : 0;
 }
 
+int ops_flush(struct ops *ops, bool orphans, struct err *err)
+{
+    uintptr_t what = orphans ? HICAMP_FLUSH_ORPHANS : HICAMP_FLUSH_ALL;
+    int rc = hcall_op(ops->hc, HICAMP_OP_flow_flush, (void *)what);
+
+    return rc < 0 ? explain(HICAMP_OP_flow_flush, -rc, "flow flush", err) : 0;
+}
+
 int ops_next_meter(struct ops *ops, struct hicamp_meter *m, struct err *err)
 {
     int rc;

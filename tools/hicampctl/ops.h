@@ -35,6 +35,9 @@ void ops_close(struct ops *ops);
 int ops_call(struct ops *ops, unsigned int cmd, void *arg, size_t size,
              const char *subject, struct err *err);
 
+/* Delete all flows, or those of an earlier driver domain. */
+int ops_flush(struct ops *ops, bool orphans, struct err *err);
+
 /* The meter behind m->meter into *m; 1: there is none. */
 int ops_next_meter(struct ops *ops, struct hicamp_meter *m, struct err *err);
 

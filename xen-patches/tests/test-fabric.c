@@ -301,6 +301,117 @@ TEST(when_the_driver_domain_dies_guests_go_on_and_another_takes_its_place)
     guests_end();
 }
 
+/* Do a's packets go to b by their flow? */
+static bool followed(void)
+{
+    struct pkt p = pkt_new(a, 1, 60);
+    bool got;
+
+    transmit(&p);
+    got = guest_get(b);
+    guest_fill(b);
+
+    return got;
+}
+
+TEST(flows_without_a_driver_domain_are_followed_as_long_as_the_parameter_says)
+{
+    uint64_t drops;
+
+    /* Without a limit, and before there ever was one, for ever. */
+    three_guests();
+    CHECK_EQ(host_param(HICAMP_PARAM_ORPHAN_S, 10), 0);
+    emul_advance(SECONDS(1000));
+    CHECK(followed());
+    CHECK_EQ(host_param(HICAMP_PARAM_ORPHAN_S, 0), 0);
+    f = guest_fabric();
+    CHECK_EQ(guest_detach(f), 0);
+    emul_advance(SECONDS(100000));
+    CHECK(followed());
+
+    /* Set while nobody serves: from when he went. */
+    CHECK_EQ(host_param(HICAMP_PARAM_ORPHAN_S, 86400), 0);
+    drops = COUNT(a, drop_upcall);
+    CHECK(!followed());
+    CHECK_EQ(COUNT(a, drop_upcall), drops + 1);
+    CHECK_EQ(host_param(HICAMP_PARAM_ORPHAN_S, 0), 0);
+    CHECK(followed());
+
+    /* Served, left, and served again in time. */
+    CHECK_EQ(host_param(HICAMP_PARAM_ORPHAN_S, 30), 0);
+    CHECK(!followed());
+    CHECK_EQ(guest_attach(f), 0);
+    CHECK(followed());
+    emul_advance(SECONDS(100));
+    CHECK(followed());
+    CHECK_EQ(guest_detach(f), 0);
+    emul_advance(SECONDS(29));
+    CHECK(followed());
+    CHECK_EQ(guest_attach(f), 0);
+    emul_advance(SECONDS(29));
+    CHECK(followed());
+
+    /* Dead, for too long; then another comes. */
+    guest_kill(f);
+    emul_advance(SECONDS(29));
+    CHECK(followed());
+    emul_advance(SECONDS(2));
+    CHECK(!followed());
+    f = guest_fabric();
+    CHECK(followed());
+    CHECK_EQ(host_param(HICAMP_PARAM_ORPHAN_S, 0), 0);
+    guests_end();
+}
+
+TEST(flows_of_an_earlier_driver_domain_are_told_from_those_of_this_one)
+{
+    const struct hicamp_action out = { HICAMP_ACT_OUTPUT, 8, 0 };
+    void *orphans = (void *)HICAMP_FLUSH_ORPHANS;
+    struct hicamp_action list = out;
+    unsigned int i;
+
+    three_guests();
+    list.arg = b->port;
+    for ( i = 20; i < 220; i++ )
+        CHECK_EQ(flow_op(a->port, i, HICAMP_FLOW_ADD, &list, 1), 0);
+    CHECK_EQ(host_info().flows, 203);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, orphans), 0);
+    CHECK_EQ(host_info().flows, 203);   /* nobody took over from anybody */
+
+    f = guest_fabric();
+    for ( i = 100; i < 110; i++ )
+        CHECK_EQ(flow_op(a->port, i, HICAMP_FLOW_MODIFY, &list, 1), 0);
+    for ( i = 220; i < 225; i++ )
+        CHECK_EQ(flow_op(a->port, i, HICAMP_FLOW_ADD, &list, 1), 0);
+    CHECK_EQ(flow_op(a->port, 30, HICAMP_FLOW_DELETE, NULL, 0), 0);
+    CHECK_EQ(flow_op(a->port, 30, HICAMP_FLOW_ADD, &list, 1), 0);
+    emul_preempt_every = 1;
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, orphans), 0);
+    CHECK(emul_continuations() >= 2);
+    emul_preempt_every = 0;
+    CHECK_EQ(host_info().flows, 16);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, orphans), 0);
+    CHECK_EQ(host_info().flows, 16);
+    CHECK_EQ(flow_op(a->port, 105, HICAMP_FLOW_DELETE, NULL, 0), 0);
+    CHECK_EQ(flow_op(a->port, 99, HICAMP_FLOW_DELETE, NULL, 0), -ENOENT);
+
+    /* The next one's, in turn. */
+    CHECK_EQ(guest_detach(f), 0);
+    CHECK_EQ(flow_op(a->port, 222, HICAMP_FLOW_MODIFY, &list, 1), 0);
+    CHECK_EQ(guest_attach(f), 0);
+    CHECK_EQ(flow_op(a->port, 223, HICAMP_FLOW_MODIFY, &list, 1), 0);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, orphans), 0);
+    CHECK_EQ(host_info().flows, 1);
+
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, (void *)2l), -EINVAL);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, (void *)256l),
+             -EINVAL);
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_flush, (void *)~0xfel), 0);
+    CHECK_EQ(emul_hypercall(a->d, HICAMP_OP_flow_flush, orphans), -EPERM);
+    CHECK_EQ(host_info().flows, 1);
+    guests_end();
+}
+
 /* ---- Who floods ---------------------------------------------------------- */
 
 TEST(who_floods_leaves_room_for_the_first_packets_of_others)

@@ -353,6 +353,7 @@ TEST(parameters_keep_their_ranges)
         { HICAMP_PARAM_BORROW_AGE_US, 1000, 100, 1000000 },
         { HICAMP_PARAM_BORROW_PAIR, 64, 0, 256 },
         { HICAMP_PARAM_QUOTA, 512, 1, 2048 },   /* mem=1M */
+        { HICAMP_PARAM_ORPHAN_S, 0, 0, 86400 },
     };
     unsigned int i, j;
 
@@ -383,7 +384,7 @@ TEST(parameters_keep_their_ranges)
     }
     for ( i = 0; i < 4; i++ )
     {
-        const uint32_t none[] = { 0, 4, 0x10001, ~0u };
+        const uint32_t none[] = { 0, 5, 0x10001, ~0u };
 
         CHECK_EQ(CALL(dom0, param_get, param, .param = none[i]), -ENOENT);
         CHECK_EQ(CALL(dom0, param_set, param, .param = none[i], .value = 200),

@@ -579,7 +579,8 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
     fake.calls[cmd % 64]++;
     if ( fake.fail_error && cmd == fake.fail_cmd )
         return -fake.fail_error;
-    if ( size[cmd % 64] ? !reach((uintptr_t)arg, size[cmd % 64]) : !!arg )
+    if ( size[cmd % 64] ? !reach((uintptr_t)arg, size[cmd % 64])
+                        : (uintptr_t)arg > HICAMP_FLUSH_ORPHANS )
         return -EFAULT;
 
     switch ( cmd )
@@ -607,7 +608,7 @@ int hcall_op(struct hcall *hc, unsigned int cmd, void *arg)
         return 0;
 
     case HICAMP_OP_flow_flush:
-        fake.nr_flows = 0;
+        fake.nr_flows = arg ? fake.nr_flows / 2 : 0;
         return 0;
 
     default:

@@ -322,7 +322,8 @@ static void parameters_are_read_and_set(void)
     fake_reset();
     GOOD("param", "list");
     CHECK(!strcmp(out, "borrow-age   1000 us\nborrow-pair  64 packets\n"
-                       "quota        131072 lines\n"), "%s", out);
+                       "quota        131072 lines\n"
+                       "orphan-life  0 s\n"), "%s", out);
     GOOD("param", "set", "borrow-pair", "0");
     CHECK(!fake.param[HICAMP_PARAM_BORROW_PAIR] && !*out, "%s", out);
     GOOD("param", "get", "borrow-pair");
@@ -547,6 +548,9 @@ static void flows_are_added_dumped_and_deleted(void)
     CHECK(fake.nr_flows == 0, "deleted all");
     GOOD("flow", "add", "any", "drop", "--json");
     is_json("flow add");
+    fake.nr_flows = 4;
+    GOOD("flow", "flush", "--orphans");
+    CHECK(!*out && fake.nr_flows == 2, "orphans");
     GOOD("flow", "flush", "--json");
     is_json("flow flush");
     CHECK(fake.nr_flows == 0, "flushed");

@@ -73,7 +73,7 @@ static void parameters(void)
 		long want;
 	} set[] = {
 		{ 0, 1000, -ENOENT },
-		{ 4, 1000, -ENOENT },
+		{ 5, 1000, -ENOENT },
 		{ ~0u, 1000, -ENOENT },
 		{ HICAMP_PARAM_BORROW_AGE_US, 99, -EINVAL },
 		{ HICAMP_PARAM_BORROW_AGE_US, 1000001, -EINVAL },
@@ -83,6 +83,8 @@ static void parameters(void)
 		{ HICAMP_PARAM_BORROW_PAIR, 64, 0 },
 		{ HICAMP_PARAM_QUOTA, 0, -EINVAL },
 		{ HICAMP_PARAM_QUOTA, ~0ull, -EINVAL },
+		{ HICAMP_PARAM_ORPHAN_S, 86401, -EINVAL },
+		{ HICAMP_PARAM_ORPHAN_S, 0, 0 },
 	};
 	struct hicamp_param p;
 	unsigned int i;

@@ -69,7 +69,7 @@ guest run -t 60 a "ping -q -c 3 -i 0.2 -W 1 10.0.0.2" > /dev/null 2>&1 &&
     fail nothing_arrives_without_a_bridge "it did"
 check representor_drops_are_counted test "$(drop_rep)" -gt "$before"
 
-say "the back end's module goes and comes back, with flows that stay"
+say "flows without a driver domain, for as long as the host's parameter says"
 check flows_are_installed hicampctl flow add --batch - <<EOF
 in_port=$(port a),eth_dst=00:16:3e:00:00:02 output=$(port b)
 in_port=$(port b),eth_dst=00:16:3e:00:00:01 output=$(port a)
@@ -77,3 +77,18 @@ EOF
 check pair_talks_by_flows guest run -t 60 a \
     "ip neigh replace 10.0.0.2 lladdr 00:16:3e:00:00:02 dev eth0
     ping -q -c 3 -i 0.2 -W 10 10.0.0.2"
+talks() { guest run -t 30 a "ping -q -c 3 -i 0.2 -W 2 10.0.0.2"; }
+silent() { ! talks; }
+rmmod xen_netback
+check module_unloads rmmod hicamp_netback
+check pair_talks_without_it talks
+check life_is_set hicampctl param set orphan-life 3
+sleep 4
+check flows_are_not_followed_any_more silent
+check nothing_else_has_changed test "$(figure flows)" = 2
+check life_is_lifted hicampctl param set orphan-life 0
+check pair_talks_again talks
+check life_is_set_again hicampctl param set orphan-life 3
+check module_loads modprobe hicamp-netback
+modprobe xen-netback
+check pair_talks_by_flows_that_were_there talks

@@ -147,12 +147,20 @@ destroy_receiver() {
     after receiver
 }
 
+# backend_state NAME STATE: is the back end of its vif in that xenbus state?
+backend_state() {
+    test "$(xenstore-read \
+        "/local/domain/0/backend/vif/$(xl domid "$1")/0/state")" = "$2"
+}
+
 # Load order decides who is offered a vif, so the stock back end, which has
 # none here, has to step behind ours again.
 reload_netback() {
-    say "round $round: back end reloaded"
+    say "round $round: back end reloaded under traffic"
+    id=$(guest start -t 120 a "ping -q -i 0.1 -c 100 -W 10 10.0.0.2")
     rmmod xen_netback
     check "netback_unloads_with_guests_$round" timeout 60 rmmod hicamp_netback
+    check "guests_talk_without_it_$round" talks
     check "netback_loads_again_$round" timeout 60 modprobe hicamp-netback
     modprobe xen-netback
     for name in a b; do
@@ -162,9 +170,12 @@ reload_netback() {
             timeout 40 /etc/xen/scripts/vif-hicamp online type_if=vif
     done
     for name in a b; do
-        check "netfront_starts_again_in_${name}_$round" \
-            guest run -t 60 $name "$UNLOAD; net_up"
+        check "backend_of_${name}_is_connected_$round" wait_for 20 \
+            backend_state "$name" 4
     done
+    check "no_packet_was_lost_meanwhile_$round" sh -c \
+        "guest wait -t 150 a $id | tee -a $OUT/netback-ping.txt |
+            grep -q '100 packets received, 0% packet loss'"
     after netback
 }
 

@@ -231,6 +231,30 @@ check vswitchd_starts_again ovs-vswitchd --detach --no-chdir --pidfile \
 check pair_talks_after_restart wait_for 30 guest run -t 30 a \
     "ping -q -c 1 -W 2 10.0.0.2"
 
+# As when a driver domain dies and another takes its place. (Open vSwitch 3.1,
+# did it live on, would look for rules at netdevs that are gone.)
+say "vswitchd and the back end's module go, and come back"
+check orphan_is_added hicampctl flow add \
+    "in_port=$(port a),eth_dst=02:00:00:00:00:99" drop
+id=$(guest start -t 180 a "ping -q -i 0.1 -c 150 -W 10 10.0.0.2")
+sleep 1
+kill -9 "$(cat /run/openvswitch/ovs-vswitchd.pid)"
+rmmod xen_netback
+check module_unloads timeout 60 rmmod hicamp_netback
+check flows_stay_in_the_hypervisor test "$(figure flows)" -ge 3
+check pair_talks_without_it guest run -t 60 b "ping -q -c 5 -i 0.2 -W 10 10.0.0.1"
+check module_loads timeout 60 modprobe hicamp-netback adopt_s=5
+modprobe xen-netback
+check vswitchd_comes_back ovs-vswitchd --detach --no-chdir --pidfile --log-file
+check no_packet_was_lost sh -c "guest wait -t 200 a $id |
+    tee $OUT/module-ping.txt | grep -q '150 packets received, 0% packet loss'"
+orphan() { hicampctl flow dump | grep -q 02:00:00:00:00:99; }
+no_orphan() { ! orphan; }
+check what_nobody_installed_again_goes wait_for 60 no_orphan
+check flows_are_learnt_by_the_new_one guest run -t 60 a \
+    "ping -q -c 10 -i 0.2 -W 10 10.0.0.3"
+check they_are_offloaded test "$(offloaded eth_type | wc -l)" -ge 2
+
 say "idle flows age"
 for name in a b c; do
     guest run $name "ip link set eth0 down" > /dev/null

@@ -93,11 +93,11 @@ long hypercall_create_continuation(unsigned int op, const char *format, ...)
 {
     va_list ap;
 
-    ASSERT(op == __HYPERVISOR_hicamp_op && !strcmp(format, "ih"));
+    ASSERT(op == __HYPERVISOR_hicamp_op && !strcmp(format, "il"));
 
     va_start(ap, format);
     continued_cmd = va_arg(ap, unsigned int);
-    continued_arg = va_arg(ap, XEN_GUEST_HANDLE_PARAM(void)).p;
+    continued_arg = (void *)va_arg(ap, unsigned long);
     va_end(ap);
     continued = true;
     continuations++;
@@ -124,7 +124,8 @@ long emul_hypercall_once(struct domain *d, unsigned int cmd, void *arg)
 
     if ( !continued )
         return rc;
-    ASSERT(continued_cmd == cmd && continued_arg == arg);
+    ASSERT(continued_cmd == cmd &&
+           (continued_arg == arg || cmd == HICAMP_OP_flow_flush));
 
     return -ERESTART;
 }
@@ -134,7 +135,7 @@ long emul_hypercall(struct domain *d, unsigned int cmd, void *arg)
     long rc;
 
     while ( (rc = emul_hypercall_once(d, cmd, arg)) == -ERESTART )
-        ;
+        arg = continued_arg;
 
     return rc;
 }

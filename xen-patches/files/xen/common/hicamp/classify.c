@@ -40,6 +40,7 @@ static unsigned long *__read_mostly slots;          /* R: RCU, W(lock) */
 static unsigned int slots_end;                      /* W(lock) */
 static unsigned int slots_free;                     /* R/W(lock) */
 static unsigned int nr_flows;                       /* W(lock) */
+static unsigned int epoch;          /* of administrators; W(orphan_lock) */
 
 static struct list_head by_port[HICAMP_PORTS_MAX];  /* R/W(lock) */
 
@@ -452,6 +453,7 @@ int hicamp_flow_add(const struct hicamp_flow_key *key,
     {
         f->acts = acts;
         f->cookie = cookie;
+        f->epoch = read_atomic(&epoch);
         flow_publish(f, t, entry, key);
         f = NULL;
 
@@ -498,6 +500,7 @@ int hicamp_flow_modify(const struct hicamp_flow_key *key,
         struct hicamp_acts *old = f->acts;
 
         write_atomic(&f->cookie, cookie);
+        f->epoch = read_atomic(&epoch);
         rcu_assign_pointer(f->acts, acts);
         call_rcu(&old->rcu, acts_free_rcu);
     }
@@ -574,6 +577,37 @@ int hicamp_flow_flush(void)
                 end--;
             write_atomic(&slots_end, end);
             flow_withdraw((struct hicamp_flow_node *)slots[end - 1]);
+        }
+
+        spin_unlock(&lock);
+
+        if ( done < HICAMP_PREEMPT_EVERY )
+            return 0;
+    } while ( !hypercall_preempt_check() );
+
+    return -ERESTART;
+}
+
+void hicamp_flow_new_epoch(void)
+{
+    write_atomic(&epoch, epoch + 1);
+}
+
+int hicamp_flow_flush_orphans(uint64_t *cursor)
+{
+    unsigned int done;
+
+    do {
+        spin_lock(&lock);
+
+        for ( done = 0; *cursor < slots_end && done < HICAMP_PREEMPT_EVERY;
+              done++, ++*cursor )
+        {
+            unsigned int i = array_index_nospec(*cursor, (uint64_t)slots_end);
+            struct hicamp_flow_node *f = (void *)slots[i];
+
+            if ( !(slots[i] & 1) && f->epoch != read_atomic(&epoch) )
+                flow_withdraw(f);
         }
 
         spin_unlock(&lock);

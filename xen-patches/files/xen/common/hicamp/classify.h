@@ -97,6 +97,14 @@ int hicamp_flow_drop_port(uint32_t port, uint64_t *cursor);
 /* Delete all flows.  -ERESTART: there are more, call again. */
 int hicamp_flow_flush(void);
 
+/*
+ * Another administrator takes over: flows that he neither adds nor changes are
+ * orphans.  hicamp_flow_flush_orphans() deletes these: begin with *cursor 0;
+ * -ERESTART: call again.  An untrusted *cursor is harmless.
+ */
+void hicamp_flow_new_epoch(void);
+int hicamp_flow_flush_orphans(uint64_t *cursor);
+
 unsigned int hicamp_flow_count(void);
 unsigned int hicamp_mask_count(void);
 

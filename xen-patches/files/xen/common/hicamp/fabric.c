@@ -10,10 +10,15 @@
  * gets half of the line, two a third each, and a port that sends now and then
  * always finds room.
  *
+ * Flows outlive the driver domain, so that guests go on talking; how long, says
+ * a parameter, as nobody is there to take back what should not be allowed any
+ * more.  When that time is over flows are not followed, until one serves again.
+ *
  * Never trust the driver domain: what it sends is checked as a guest's packets
  * are, and reaches ports that exist, nothing else.
  */
 
+#include "classify.h"
 #include "deliver.h"
 #include "fabric.h"
 #include "key.h"
@@ -22,6 +27,44 @@
 /* Places that only what keeps a network alive may take. */
 #define UPCALL_RESERVE      (WAIT_SLOTS / 4)
 
+/* ---- Flows without a driver domain --------------------------------------- */
+
+unsigned int __read_mostly fabric_orphan_s;
+s_time_t __read_mostly fabric_deadline;
+
+static DEFINE_SPINLOCK(orphan_lock);
+static bool orphaned;               /* R/W(orphan_lock) */
+static s_time_t orphaned_at;        /* R/W(orphan_lock) */
+
+/* orphan_lock is held. */
+static void deadline_set(void)
+{
+    unsigned int life = read_atomic(&fabric_orphan_s);
+
+    write_atomic(&fabric_deadline,
+                 orphaned && life ? orphaned_at + SECONDS(life) : 0);
+}
+
+void fabric_orphans(void)
+{
+    spin_lock(&orphan_lock);
+    deadline_set();
+    spin_unlock(&orphan_lock);
+}
+
+void fabric_serves(bool served)
+{
+    spin_lock(&orphan_lock);
+    if ( !served && !orphaned )
+        orphaned_at = NOW();
+    orphaned = !served;
+    if ( served )
+        hicamp_flow_new_epoch();
+    deadline_set();
+    spin_unlock(&orphan_lock);
+}
+
+/* ---- Attach and detach --------------------------------------------------- */
 
 int fabric_attach(struct domain *d, struct hicamp_port_attach *op)
 {
@@ -59,6 +102,8 @@ int fabric_detach(struct domain *d, const struct hicamp_port_detach *op)
 
     return rc == -ENOENT ? -ENOTCONN : rc;
 }
+
+/* ---- Packets ------------------------------------------------------------- */
 
 static bool neighbour_discovery(const struct hicamp_flow_key *key)
 {

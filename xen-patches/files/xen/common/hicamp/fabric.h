@@ -9,6 +9,26 @@
 
 #include "port.h"
 
+/* HICAMP_PARAM_ORPHAN_S; after a change, fabric_orphans(). */
+extern unsigned int fabric_orphan_s;
+
+/* Until then flows are followed though nobody serves the fabric; 0: for ever. */
+extern s_time_t fabric_deadline;
+
+static always_inline bool fabric_flows_stale(void)
+{
+    s_time_t end = read_atomic(&fabric_deadline);
+
+    return unlikely(end) && NOW() >= end;
+}
+
+/*
+ * The fabric is served from now on, or is not any more; the parameter changed.
+ * Any lock of a port may be held.
+ */
+void fabric_serves(bool served);
+void fabric_orphans(void);
+
 /*
  * HICAMP_OP_fabric_attach, HICAMP_OP_fabric_detach, on the argument copied in.
  * d, the caller, is an administrator; no lock is held.  Errors:

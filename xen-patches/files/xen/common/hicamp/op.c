@@ -343,8 +343,28 @@ static int check_permission(struct domain *d, enum who who)
     return -EPERM;
 }
 
+/* Its argument is a value; what is above HICAMP_FLUSH_* tells how far it is. */
+static int op_flow_flush(uint64_t *value)
+{
+    uint64_t cursor = *value >> 8;
+    int rc;
+
+    switch ( *value & 0xff )
+    {
+    case HICAMP_FLUSH_ALL:
+        return *value ? -EINVAL : hicamp_flow_flush();
+
+    case HICAMP_FLUSH_ORPHANS:
+        rc = hicamp_flow_flush_orphans(&cursor);
+        *value = (cursor << 8) | HICAMP_FLUSH_ORPHANS;
+        return rc;
+    }
+
+    return -EINVAL;
+}
+
 static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
-                    uint64_t value)
+                    uint64_t *value)
 {
     switch ( cmd )
     {
@@ -365,7 +385,7 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
     case HICAMP_OP_segment:
         return segment_op(d, &a->segment);
     case HICAMP_OP_doorbell:
-        return op_doorbell(d, value);
+        return op_doorbell(d, *value);
     case HICAMP_OP_port_create:
         return port_create(&a->create);
     case HICAMP_OP_port_destroy:
@@ -381,7 +401,7 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
     case HICAMP_OP_flow_stats:
         return hicamp_flow_stats(&a->query);
     case HICAMP_OP_flow_flush:
-        return value ? -EINVAL : hicamp_flow_flush();
+        return op_flow_flush(value);
     case HICAMP_OP_domain_set:
         return op_domain_set(&a->domain);
     case HICAMP_OP_domain_query:
@@ -428,14 +448,14 @@ long do_hicamp_op(unsigned int cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
     if ( bytes && hicamp_copy_in(&a, addr, bytes) )
         return -EFAULT;
 
-    rc = dispatch(d, cmd, &a, addr);
+    rc = dispatch(d, cmd, &a, &addr);
 
     if ( bytes && hicamp_copy_out(addr, &a, bytes) )
         return -EFAULT;
 
     if ( rc == -ERESTART )
-        return hypercall_create_continuation(__HYPERVISOR_hicamp_op, "ih",
-                                             cmd, arg);
+        return hypercall_create_continuation(__HYPERVISOR_hicamp_op, "il",
+                                             cmd, (unsigned long)addr);
 
     return rc;
 }

@@ -6,6 +6,7 @@
  */
 
 #include "borrow.h"
+#include "fabric.h"
 #include "line.h"
 #include "param.h"
 
@@ -26,6 +27,10 @@ static int range_of(uint32_t param, struct range *r)
 
     case HICAMP_PARAM_BORROW_PAIR:
         *r = (struct range){ &borrow_pair, 0, WAIT_SLOTS };
+        return 0;
+
+    case HICAMP_PARAM_ORPHAN_S:
+        *r = (struct range){ &fabric_orphan_s, 0, 86400 };
         return 0;
 
     case HICAMP_PARAM_QUOTA:
@@ -62,6 +67,9 @@ int param_set(const struct hicamp_param *op)
         write_atomic(r.value, op->value);
     else
         arena_default_quota(op->value);
+
+    if ( op->param == HICAMP_PARAM_ORPHAN_S )
+        fabric_orphans();
 
     return 0;
 }

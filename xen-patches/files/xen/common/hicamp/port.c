@@ -7,6 +7,7 @@
  *   ports_lock        table of ports, nr_ports of each domain
  *   port.ctl_lock     state of one port, its queues pointer
  *   queue.tx_lock     one tx ring: snapshot and switch
+ *   orphan_lock       since when nobody serves the fabric (fabric.c)
  *   limit.lock        what a port, or a meter, has let pass (meter.c)
  *   flow writer       classify.c
  *   queue.rx_lock     one rx and fill ring: deliver
@@ -41,6 +42,7 @@
 
 #include "borrow.h"
 #include "classify.h"
+#include "fabric.h"
 #include "guard.h"
 #include "key.h"
 #include "op.h"
@@ -218,6 +220,8 @@ static int port_withdraw(struct port *port)
     atomic_sub(set->nr, &port->hd->nr_queues);
     rcu_assign_pointer(port->queues, NULL);
     write_atomic(&port->state, PORT_DETACHED);
+    if ( unlikely(port->fabric) )
+        fabric_serves(false);
     call_rcu(&set->rcu, set_free_rcu);
 
     return 0;
@@ -509,6 +513,8 @@ static int port_serve(struct port *port, struct queue_set *set)
     {
         rcu_assign_pointer(port->queues, set);
         write_atomic(&port->state, PORT_ATTACHED);
+        if ( unlikely(port->fabric) )
+            fabric_serves(true);
     }
     spin_unlock(&port->ctl_lock);
 

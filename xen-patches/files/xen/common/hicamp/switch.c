@@ -88,7 +88,8 @@ static void forward(struct burst *b, struct queue *from, plid_t plid,
         return;
     }
 
-    acts = hicamp_classify(key, 1, len);
+    acts = unlikely(fabric_flows_stale())
+           ? NULL : hicamp_classify(key, 1, len);
     if ( unlikely(!acts) )
     {
         upcall(b, from, plid, len, HICAMP_REASON_MISS, key);

@@ -64,7 +64,7 @@
 #define HICAMP_OP_flow_update   36   /* administrator   hicamp_flow_batch    */
 #define HICAMP_OP_flow_dump     37   /* administrator   hicamp_query         */
 #define HICAMP_OP_flow_stats    38   /* administrator   hicamp_query         */
-#define HICAMP_OP_flow_flush    39   /* administrator   no argument (zero)   */
+#define HICAMP_OP_flow_flush    39   /* administrator   HICAMP_FLUSH_*       */
 #define HICAMP_OP_domain_set    40   /* administrator   hicamp_domain_set    */
 #define HICAMP_OP_domain_query  41   /* administrator   hicamp_query         */
 #define HICAMP_OP_param_get     42   /* administrator   hicamp_param         */
@@ -597,7 +597,13 @@ struct hicamp_domain_info {
 #define HICAMP_PARAM_BORROW_AGE_US  1   /* 100 to 1,000,000; default 1000     */
 #define HICAMP_PARAM_BORROW_PAIR    2   /* packets, 0 to 256; default 64      */
 #define HICAMP_PARAM_QUOTA          3   /* lines, of a tenant by default      */
+#define HICAMP_PARAM_ORPHAN_S       4   /* 0 to 86,400 seconds; default 0     */
 
+/*
+ * ORPHAN_S: how long flows are followed after whoever served the fabric has
+ * left, or died; 0: for ever (fail open).  After that no flow matches, so that
+ * nothing passes (fail closed), until the fabric is attached again.
+ */
 struct hicamp_param {
     uint32_t param;
     uint32_t pad;
@@ -934,6 +940,16 @@ struct hicamp_flow_batch {
     uint32_t done;          /* in: 0; out */
 };
 
+/*
+ * HICAMP_OP_flow_flush: delete flows.  Its argument is no address but one of
+ * these: all flows; or those that have been neither added nor changed since the
+ * fabric was last attached, which are an earlier driver domain's.
+ *
+ *   -EINVAL      another argument
+ */
+#define HICAMP_FLUSH_ALL        0
+#define HICAMP_FLUSH_ORPHANS    1
+
 /* Entry of HICAMP_OP_flow_stats. */
 struct hicamp_flow_stats {
     uint64_t cookie;
@@ -1004,7 +1020,8 @@ struct hicamp_meter {
  * discovery and DHCP alone.  What goes beyond is dropped (drop_upcall of the
  * ingress port).  While nobody is attached, all of it is.
  *
- * Detach, and death of the domain, leave ports and flows as they are.
+ * Detach, and death of the domain, leave ports, flows and meters as they are
+ * (HICAMP_PARAM_ORPHAN_S: for how long).
  *
  *   -EBUSY       attach: the fabric is served, by the caller or another domain
  *   -ENOTCONN    detach: the caller does not serve it
