@@ -26,7 +26,7 @@ def netperf(text, test):
                          f'{" ".join(text.split())[-200:]}')
     result = {'value': float(found['THROUGHPUT']),
               'seconds': float(found['ELAPSED_TIME'])}
-    if test.endswith('_RR'):
+    if test.endswith('RR'):
         result['unit'] = '/s'
     else:
         result['unit'] = 'Mb/s'

@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
-TESTS = ('TCP_STREAM', 'TCP_MAERTS', 'TCP_RR', 'UDP_STREAM')
+TESTS = ('TCP_STREAM', 'TCP_MAERTS', 'TCP_RR', 'TCP_CRR', 'UDP_STREAM')
 TOOLS = {'netperf': TESTS, 'iperf3': ('TCP_STREAM', 'UDP_STREAM'),
          'ping': ('PING',)}
 FLOWS = ('one', 'loopback', 'pairwise', 'all-to-all', 'external')
