@@ -43,7 +43,7 @@ static void pointers(void)
 		expect(op_at(calls[i].cmd, IN_XEN), -EFAULT,
 		       "admin_%s_in_xen", calls[i].name);
 	}
-	expect(op_at(HICAMP_OP_flow_flush, 1), -EINVAL,
+	expect(op_at(HICAMP_OP_flow_flush, 2), -EINVAL,
 	       "admin_flow_flush_with_argument");
 }
 
@@ -277,7 +277,9 @@ static void flows(void)
 	BAD(-EINVAL, "action_of_4_bytes", act.bytes = 4);
 	BAD(-EINVAL, "action_longer_than_list", act.bytes = 16);
 	BAD(-EOPNOTSUPP, "action_0", act.type = 0);
-	BAD(-EOPNOTSUPP, "action_7", act.type = 7);
+	BAD(-EOPNOTSUPP, "action_8", act.type = 8);
+	BAD(-EINVAL, "meter_0", act.type = HICAMP_ACT_METER);
+	BAD(-ENOENT, "no_meter", act.type = HICAMP_ACT_METER; act.arg = 9);
 	BAD(-EINVAL, "push_of_no_tag", act.type = HICAMP_ACT_PUSH_VLAN);
 	BAD(-EINVAL, "set_of_nothing", act.type = HICAMP_ACT_SET);
 	BAD(-EOPNOTSUPP, "action_ffff", act.type = 0xffff);

@@ -5,7 +5,7 @@
 # traffic.
 NET=hicamp
 VCPUS=2
-STREAMS=6
+STREAMS=4
 export NET VCPUS STREAMS
 . /payload/bin/hicamp.sh
 
@@ -28,7 +28,8 @@ each_has_more() {
 }
 
 # STREAMS connections of a at once, through which random data go to b's echo
-# server; all come back as they were. Again and again, until /tmp/stop is there.
+# server; all come back as they were. Again and again, until /tmp/stop is there,
+# with pauses in which others come to their turn on one CPU.
 streams() {
     cat <<END
 dd if=/dev/urandom of=/tmp/out bs=1k count=512 2> /dev/null
@@ -41,6 +42,7 @@ while :; do
     done
     for pid in \$pids; do wait \$pid || exit 1; done
     [ ! -e /tmp/stop ] || break
+    sleep 0.3
 done
 END
 }
@@ -71,7 +73,7 @@ begin
 check streams_come_back_unharmed ended_well
 check each_queue_had_events each_has_more "$before" "$(events b)"
 result events_of_b "$(events b)"
-check one_queue_talks_with_two echoes c 10.0.0.2 5100 2048
+check one_queue_talks_with_two echoes c 10.0.0.2 5100 1024
 
 say "queues come and go under traffic"
 begin
@@ -93,14 +95,6 @@ check it_is_gone guest run a "grep -qx 0 /sys/devices/system/cpu/online"
 check vcpu_comes xl vcpu-set --ignore-host a 2
 sleep 1
 check streams_are_unharmed_then ended_well
-
-say "pause and unpause"
-begin
-xl pause a
-sleep 2
-xl unpause a
-sleep 1
-check streams_survive_a_pause ended_well
 
 for name in a b c; do
     guest destroy $name
