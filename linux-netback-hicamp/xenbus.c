@@ -372,13 +372,14 @@ static int vif_create(struct hicamp_vif *vif)
 	return 0;
 }
 
-static void vif_destroy(struct hicamp_vif *vif)
+/* The representor goes, and the port unless it stays. */
+static void vif_destroy(struct hicamp_vif *vif, bool stays)
 {
 	struct xenbus_device *dev = vif->dev;
 	int err;
 
 	hicamp_rep_destroy(vif->rep);
-	if (leaving)
+	if (stays)
 		return;
 	err = hicamp_hv_port_destroy(dev->otherend_id, vif->devid);
 	if (err)
@@ -473,7 +474,7 @@ static int vif_probe(struct xenbus_device *dev,
 withdraw:
 	vif_withdraw(vif);
 	dev_set_drvdata(&dev->dev, NULL);
-	vif_destroy(vif);
+	vif_destroy(vif, false);
 free_vif:
 	kfree(vif);
 free_script:
@@ -485,6 +486,7 @@ free_script:
 static void vif_remove(struct xenbus_device *dev)
 {
 	struct hicamp_vif *vif = dev_get_drvdata(&dev->dev);
+	bool stays = leaving && xenbus_dev_is_online(dev);
 
 	unregister_xenbus_watch(&vif->own);
 	kfree(vif->own.node);
@@ -495,16 +497,16 @@ static void vif_remove(struct xenbus_device *dev)
 	 * the name that a bridge knows, and the front end goes on. So it does,
 	 * and learns nothing, when it is we who leave.
 	 */
-	if (!vif->declined && !leaving) {
+	if (!vif->declined && !stays) {
 		xenbus_rm(XBT_NIL, dev->nodename, "hotplug-status");
 		kobject_uevent(&dev->dev.kobj, KOBJ_OFFLINE);
 		xenbus_switch_state(dev, XenbusStateClosed);
 	}
 
-	if (!leaving)
+	if (!stays)
 		vif_withdraw(vif);
 	dev_set_drvdata(&dev->dev, NULL);
-	vif_destroy(vif);
+	vif_destroy(vif, stays);
 	kfree(vif->script);
 	kfree(vif);
 }

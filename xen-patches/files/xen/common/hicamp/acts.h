@@ -10,8 +10,9 @@
 
 /*
  * An action list, checked and in the form that the switch carries out: first
- * the meter, then the edits, then the outputs in their order, then the upcall.  drop says that
- * there is neither output nor upcall.  Immutable; freed after a grace period.
+ * the meter, then the edits, then the outputs in their order, then the upcall.
+ * drop says that there is neither output nor upcall.  Immutable; freed after a
+ * grace period.
  */
 struct hicamp_acts {
     struct rcu_head rcu;
