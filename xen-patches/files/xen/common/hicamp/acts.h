@@ -28,8 +28,8 @@ struct hicamp_acts {
 /*
  * Check an action list of bytes bytes (at most HICAMP_ACTIONS_MAX), of a flow
  * with this key and mask, and bring it into the above form; *acts is the
- * caller's, until a flow takes it over or hicamp_acts_free(), which is for those
- * that no flow ever had.  No lock.
+ * caller's, until a flow takes it over or hicamp_acts_free(), which is for
+ * those that no flow ever had.  No lock.
  *
  *   -EOPNOTSUPP  an action type that is not known, or not at this place
  *   -EINVAL      malformed: sizes, arguments, a drop that is not alone, an edit

@@ -173,7 +173,7 @@ const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
     return rcu_dereference(f->acts);
 }
 
-/* ---- Actions of a flow ---------------------------------------------------- */
+/* ---- Actions of a flow --------------------------------------------------- */
 
 static void cf_check acts_free_rcu(struct rcu_head *head)
 {

@@ -12,7 +12,7 @@
 /* HICAMP_PARAM_ORPHAN_S; after a change, fabric_orphans(). */
 extern unsigned int fabric_orphan_s;
 
-/* Until then flows are followed though nobody serves the fabric; 0: for ever. */
+/* Until then flows are followed though nobody serves the fabric; 0: always. */
 extern s_time_t fabric_deadline;
 
 static always_inline bool fabric_flows_stale(void)

@@ -35,7 +35,7 @@ struct hicamp_flow_node {
     struct flowtab *table;
     uint64_t cookie;            /* W(lock), read without */
     uint32_t in_port;           /* 0: any */
-    uint32_t epoch;             /* in which it was added or changed, R/W(lock) */
+    uint32_t epoch;             /* when added or changed, R/W(lock) */
     struct list_head by_port;   /* R/W(lock) */
     struct rcu_head rcu;
     uint64_t key[];             /* the words that the mask covers, masked */

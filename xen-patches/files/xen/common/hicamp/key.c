@@ -66,7 +66,8 @@ static always_inline unsigned int num16(const uint8_t *p)
 
 static always_inline bool is_vlan(uint16_t raw)
 {
-    return raw == cpu_to_be16(ETHERTYPE_VLAN) || raw == cpu_to_be16(ETHERTYPE_SVLAN);
+    return raw == cpu_to_be16(ETHERTYPE_VLAN) ||
+           raw == cpu_to_be16(ETHERTYPE_SVLAN);
 }
 
 /* L4 header at off; the key's IP fields are there.  HAVE or FAR. */
