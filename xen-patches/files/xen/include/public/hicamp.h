@@ -889,10 +889,10 @@ struct hicamp_action {
  * Checksums are repaired.  value has no bits outside mask.
  *
  * PUSH_VLAN, POP_VLAN and SET change packets, and come before every output
- * (-EOPNOTSUPP else, and with an UPCALL).  The flow's match must say that there is what they
- * change: a tag for POP_VLAN and vlan_tci, eth_type (all of it) for IP fields,
- * and ip_proto for L4 ports (-EINVAL else).  A tag is pushed into the inline
- * bytes: a packet with more than HICAMP_INLINE_MAX - 4 of them is dropped
+ * (-EOPNOTSUPP else, and with an UPCALL).  The flow's match must say that there
+ * is what they change: a tag for POP_VLAN and vlan_tci, eth_type (all of it) for
+ * IP fields, and ip_proto for L4 ports (-EINVAL else).  A tag is pushed into the
+ * inline bytes: a packet with more than HICAMP_INLINE_MAX - 4 of them is dropped
  * (drop_edit), so drivers leave room for two.
  */
 struct hicamp_act_set {
