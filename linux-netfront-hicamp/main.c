@@ -379,7 +379,13 @@ static int hnf_resume(struct xenbus_device *dev)
 	netif_carrier_off(np->netdev);
 	rtnl_lock();
 	hnf_port_detach(np, true);
-	np->features = hicamp_handshake(&version) ? 0 : version.features;
+	np->features = 0;
+	if (!hicamp_handshake(&version)) {
+		np->features = version.features;
+		/* This Xen may serve fewer queues. */
+		if (version.max_queues && version.max_queues < np->nr_queues)
+			hnf_port_channels(np, version.max_queues);
+	}
 	rtnl_unlock();
 	return 0;
 }

@@ -38,11 +38,17 @@ void limit_init(struct limit *b)
     spin_lock_init(&b->lock);
 }
 
+/* The lock is held. */
+static void limit_store(struct limit *b, uint64_t rate, uint64_t burst)
+{
+    write_atomic(&b->rate, rate);
+    b->burst = burst;
+}
+
 void limit_set(struct limit *b, uint64_t rate, uint64_t burst)
 {
     spin_lock(&b->lock);
-    write_atomic(&b->rate, rate);
-    b->burst = burst;
+    limit_store(b, rate, burst);
     spin_unlock(&b->lock);
 }
 
@@ -146,10 +152,11 @@ static void meter_tell(struct meter *m, struct hicamp_meter *op)
     spin_unlock(&m->limit.lock);
 }
 
+/* At once: no packet is held to a rate of one unit in the other. */
 static void meter_change(struct meter *m, const struct hicamp_meter *op)
 {
-    limit_set(&m->limit, op->rate, op->burst);
     spin_lock(&m->limit.lock);
+    limit_store(&m->limit, op->rate, op->burst);
     m->flags = op->flags;
     spin_unlock(&m->limit.lock);
 }

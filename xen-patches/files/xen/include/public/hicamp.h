@@ -267,7 +267,7 @@ struct hicamp_extent {
  *
  * What a packet borrows so, Xen gives back soon, whatever its receivers do: a
  * payload that still waits after HICAMP_PARAM_BORROW_AGE_US, one more than
- * HICAMP_PARAM_BORROW_PAIR of this sender that wait for one receiver, or one
+ * HICAMP_PARAM_BORROW_PAIR of this sender that wait for one queue, or one
  * whose reference is revoked, is copied into lines that are charged to the
  * receiver.  Where they cannot be had, a packet that waits already is torn:
  * dropped, counted at the receiver (drop_torn), and completed with
