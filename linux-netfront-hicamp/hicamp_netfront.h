@@ -175,6 +175,7 @@ struct hnf_tx {
 	struct hnf_tx_share *share; /* by id */
 	struct sk_buff_head held;	/* done with, freed by the timer */
 	bool hold_armed;	/* the timer is going to come */
+	u32 hold_us;		/* how long the last hold was to last */
 };
 
 struct hnf_rx {

@@ -26,9 +26,13 @@
  * With a device that is done before the write returns it would never do so,
  * and each write of a stream would cost a packet, a doorbell and a pass through
  * the switch.  The timer is started by the first skb held and not put off by
- * others, so nothing is corked for longer than tx_hold_us after Xen has let go.
+ * others, so nothing is corked for longer than one hold after Xen has let go.
  * A socket without data in flight corks nothing, so its packet is not held:
  * requests and responses pay neither the wait nor the timer.
+ *
+ * A hold lasts tx_hold_us.  While a stream writes so steadily that a longer one
+ * would merge more (hnf_tx_hold_next()), it doubles up to tx_hold_max_us: who
+ * writes without a pause has a receiver that waits for bulk, not for one write.
  *
  * Called by: the network core (xmit), recv.c's NAPI poll, port.c (alloc, free).
  * The tx lock is held in every function but the exported ones, which say so.
@@ -56,8 +60,14 @@ module_param(tx_hold_us, uint, 0644);
 MODULE_PARM_DESC(tx_hold_us,
 		 "Microseconds for which TCP may merge small writes of a stream, 0 for none (default 150)");
 
+static unsigned int tx_hold_max_us = 600;
+module_param(tx_hold_max_us, uint, 0644);
+MODULE_PARM_DESC(tx_hold_max_us,
+		 "The same while a stream writes small and steadily (default 600)");
+
 #define HNF_HOLD_US_MAX	1000
 #define HNF_HOLD_LEN	(32 * 1024)	/* longer packets need no merging */
+#define HNF_HOLD_STEADY	4		/* bytes per us: a stream, no messages */
 #define HNF_HOLD_MAX	32		/* skbs, of all sockets */
 
 /*
@@ -114,6 +124,24 @@ static bool hnf_tx_streams(const struct sk_buff *skb)
 	       READ_ONCE(tcp_sk(sk)->packets_out) && READ_ONCE(tx_hold_us);
 }
 
+/*
+ * How long to hold, in us, once @len bytes have come out of the last hold: twice
+ * as long if they were many for that time.  (Those that are many for a packet
+ * are not held.)
+ */
+static u32 hnf_tx_hold_next(u32 last, unsigned int len)
+{
+	u32 least = min_t(u32, READ_ONCE(tx_hold_us), HNF_HOLD_US_MAX);
+	u32 most = clamp_t(u32, READ_ONCE(tx_hold_max_us), least,
+			   HNF_HOLD_US_MAX);
+
+	last = clamp(last, least, most);
+	if (len < last * HNF_HOLD_STEADY)
+		return least;
+
+	return min(2 * last, most);
+}
+
 /* Xen is done with the skb: free it when the timer comes, or now. */
 static void hnf_tx_done(struct hnf_queue *q, struct sk_buff *skb, int budget)
 {
@@ -126,11 +154,10 @@ static void hnf_tx_done(struct hnf_queue *q, struct sk_buff *skb, int budget)
 	nf_reset_ct(skb);
 	__skb_queue_tail(&q->tx.held, skb);
 	if (!q->tx.hold_armed) {
-		u64 us = min_t(unsigned int, READ_ONCE(tx_hold_us),
-			       HNF_HOLD_US_MAX);
-
+		q->tx.hold_us = hnf_tx_hold_next(q->tx.hold_us, skb->len);
 		q->tx.hold_armed = true;
-		hrtimer_start(&q->hold, ns_to_ktime(us * NSEC_PER_USEC),
+		hrtimer_start(&q->hold,
+			      ns_to_ktime(q->tx.hold_us * NSEC_PER_USEC),
 			      HRTIMER_MODE_REL_SOFT);
 	}
 }
