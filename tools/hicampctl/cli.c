@@ -114,7 +114,10 @@ static const struct command commands[] = {
       "Set a parameter: borrow-age (us that a payload may wait where it is),\n"
       "borrow-pair (packets of one sender that may, for one receiver), quota\n"
       "(lines, of domains that get their first port from now on), orphan-life\n"
-      "(s that flows are followed without a driver domain; 0: for ever).\n" },
+      "(s that flows are followed without a driver domain; 0: for ever), rx-event\n"
+      "(us between events for a guest that runs; 0: none), rx-event-packets (that\n"
+      "do not wait for that), offload (bytes that a sender copies by itself,\n"
+      "the rest is an idle CPU's; 0: all).\n" },
 
     { "admin", "set", 1, 1, 0, cmd_admin_set, "DOMID",
       "Name the domain that administers the switch.\n" },

@@ -26,7 +26,8 @@ _hicampctl()
     'meter set'*)     all='--packets' ;;
     'domain set'*)    all='--quota --tenant' ;;
     'param get'*|'param set'*)
-                      all='borrow-age borrow-pair quota orphan-life' ;;
+                      all='borrow-age borrow-pair quota orphan-life rx-event
+                           rx-event-packets offload' ;;
     'port stats'*)    all='--watch --count' ;;
     'port create'*)   all='--mac --mtu --antispoof --copy' ;;
     'port set'*)      all='--mac --mtu --antispoof --no-antispoof

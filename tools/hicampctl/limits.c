@@ -122,6 +122,9 @@ static const struct
     { HICAMP_PARAM_BORROW_PAIR, "borrow-pair", "packets" },
     { HICAMP_PARAM_QUOTA, "quota", "lines" },
     { HICAMP_PARAM_ORPHAN_S, "orphan-life", "s" },
+    { HICAMP_PARAM_RX_EVENT_US, "rx-event", "us" },
+    { HICAMP_PARAM_RX_EVENT_PACKETS, "rx-event-packets", "packets" },
+    { HICAMP_PARAM_OFFLOAD, "offload", "bytes" },
 };
 
 static int find_param(const struct cli *cli, unsigned int *i, struct err *err)
@@ -174,7 +177,7 @@ static int print_params(struct cli *cli, unsigned int first, unsigned int nr,
         if ( cli->given & OPT_JSON )
             json_num(&j, params[i].name, value);
         else
-            fprintf(cli->out, "%-12s %" PRIu64 " %s\n", params[i].name, value,
+            fprintf(cli->out, "%-17s %" PRIu64 " %s\n", params[i].name, value,
                     params[i].unit);
     }
     if ( cli->given & OPT_JSON )

@@ -27,6 +27,11 @@
 #include "stats.h"
 
 #define GUESTS                  48
+
+/* How many packets of one sender can wait where that many places are left. */
+#define WAIT_ALONE(left)        ((left) * WAIT_SHARE / (WAIT_SHARE + 1) + 1)
+#define WAIT_FULL               WAIT_ALONE(WAIT_SLOTS)
+
 #define GUEST_BUFS              256
 #define GUEST_AREA_MAX          192     /* pages */
 

@@ -354,6 +354,9 @@ TEST(parameters_keep_their_ranges)
         { HICAMP_PARAM_BORROW_PAIR, 64, 0, 256 },
         { HICAMP_PARAM_QUOTA, 512, 1, 2048 },   /* mem=1M */
         { HICAMP_PARAM_ORPHAN_S, 0, 0, 86400 },
+        { HICAMP_PARAM_RX_EVENT_US, 0, 0, 10000 },
+        { HICAMP_PARAM_RX_EVENT_PACKETS, 64, 1, 256 },
+        { HICAMP_PARAM_OFFLOAD, 0, 0, 512 << 10 },
     };
     unsigned int i, j;
 
@@ -384,7 +387,7 @@ TEST(parameters_keep_their_ranges)
     }
     for ( i = 0; i < 4; i++ )
     {
-        const uint32_t none[] = { 0, 5, 0x10001, ~0u };
+        const uint32_t none[] = { 0, 8, 0x10001, ~0u };
 
         CHECK_EQ(CALL(dom0, param_get, param, .param = none[i]), -ENOENT);
         CHECK_EQ(CALL(dom0, param_set, param, .param = none[i], .value = 200),

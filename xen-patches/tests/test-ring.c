@@ -529,7 +529,7 @@ static void stream(void *arg, unsigned int cpu)
         memcpy(p.inl + 14, &n, sizeof(n));
         if ( stream_len(n) > 60 )
             pkt_extent(&p, a, n * 1031 % 9000, stream_len(n) - 60, n % 8);
-        if ( n - read_atomic(&received) < WAIT_SLOTS && guest_put(a, &p) )
+        if ( n - read_atomic(&received) < WAIT_FULL && guest_put(a, &p) )
             write_atomic(&sent, ++n);
         else
             cpu_relax();

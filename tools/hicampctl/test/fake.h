@@ -36,7 +36,7 @@ struct fake
         uint8_t actions[HICAMP_ACTIONS_MAX];
     } *flow;
     uint16_t admin;
-    uint64_t param[5];          /* by HICAMP_PARAM_* */
+    uint64_t param[8];          /* by HICAMP_PARAM_* */
     struct hicamp_domain_set domain_set;
     struct hicamp_port_rate rate; /* the last */
     struct hicamp_port_addrs addrs;

@@ -321,13 +321,17 @@ static void parameters_are_read_and_set(void)
 {
     fake_reset();
     GOOD("param", "list");
-    CHECK(!strcmp(out, "borrow-age   1000 us\nborrow-pair  64 packets\n"
-                       "quota        131072 lines\n"
-                       "orphan-life  0 s\n"), "%s", out);
+    CHECK(!strcmp(out, "borrow-age        1000 us\n"
+                       "borrow-pair       64 packets\n"
+                       "quota             131072 lines\n"
+                       "orphan-life       0 s\n"
+                       "rx-event          0 us\n"
+                       "rx-event-packets  0 packets\n"
+                       "offload           0 bytes\n"), "%s", out);
     GOOD("param", "set", "borrow-pair", "0");
     CHECK(!fake.param[HICAMP_PARAM_BORROW_PAIR] && !*out, "%s", out);
     GOOD("param", "get", "borrow-pair");
-    CHECK(!strcmp(out, "borrow-pair  0 packets\n"), "%s", out);
+    CHECK(!strcmp(out, "borrow-pair       0 packets\n"), "%s", out);
     GOOD("param", "set", "borrow-age", "500", "--json");
     CHECK(!strcmp(out, "{\"borrow-age\":500}\n"), "%s", out);
     GOOD("param", "list", "--json");

@@ -85,6 +85,12 @@ static void parameters(void)
 		{ HICAMP_PARAM_QUOTA, ~0ull, -EINVAL },
 		{ HICAMP_PARAM_ORPHAN_S, 86401, -EINVAL },
 		{ HICAMP_PARAM_ORPHAN_S, 0, 0 },
+		{ HICAMP_PARAM_RX_EVENT_US, 10001, -EINVAL },
+		{ HICAMP_PARAM_RX_EVENT_US, 0, 0 },
+		{ HICAMP_PARAM_RX_EVENT_PACKETS, 0, -EINVAL },
+		{ HICAMP_PARAM_RX_EVENT_PACKETS, 64, 0 },
+		{ HICAMP_PARAM_OFFLOAD, 524289, -EINVAL },
+		{ HICAMP_PARAM_OFFLOAD, 0, 0 },
 	};
 	struct hicamp_param p;
 	unsigned int i;

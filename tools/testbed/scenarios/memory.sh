@@ -113,7 +113,7 @@ sed -n 's/.*hostile: rewrote /## rewrote /p' "$LOG"
 
 # Xen puts what fits into the rings of a paused receiver at once; only what waits
 # behind that could be changed, so each round fills the queue.
-full() { check "queue_is_full_of_$1" test $(port_values "$B.0" queued) -eq 256; }
+full() { check "queue_is_full_of_$1" test $(port_values "$B.0" queued) -eq 205; }
 
 # Fewer than the lender has completions for, so that it need not wait.
 check pair_is_small hicampctl param set borrow-pair 32

@@ -30,6 +30,9 @@ static struct domain idle_domain = {
 
 __thread struct vcpu *emul_current = &idle_domain.emul_vcpu;
 
+static s_time_t now = SECONDS(1);
+static __thread bool in_softirq;
+
 /* Locks that this CPU holds, and RCU sections that it is in. */
 static __thread unsigned int locks_held;
 static __thread unsigned int rcu_nesting;
@@ -67,6 +70,8 @@ void emul_cpu_down(unsigned int cpu)
 
 void emul_cpu_relax(void)
 {
+    if ( in_softirq )
+        __atomic_fetch_add(&now, MICROSECS(1), __ATOMIC_SEQ_CST);
     sched_yield();
 }
 
@@ -461,8 +466,6 @@ void rcu_unlock_domain(struct domain *d)
 
 /* ---- Time ---------------------------------------------------------------- */
 
-static s_time_t now = SECONDS(1);
-
 s_time_t NOW(void)
 {
     return read_atomic(&now);
@@ -580,7 +583,73 @@ void emul_advance(s_time_t ns)
         write_atomic(&now, end);
 }
 
+/* ---- Softirqs, and who idles --------------------------------------------- */
+
+unsigned int emul_softirqs[NR_CPUS];
+unsigned int emul_softirq_after;
+bool emul_idles[NR_CPUS];
+DEFINE_PER_CPU(cpumask_var_t, cpu_sibling_mask);
+DEFINE_PER_CPU(cpumask_var_t, cpu_core_mask);
+
+static void (*softirq_handlers[NR_SOFTIRQS])(void);
+
+static void __attribute__((__constructor__)) topology_init(void)
+{
+    unsigned int cpu;
+
+    for_each_possible_cpu ( cpu )
+    {
+        *per_cpu(cpu_sibling_mask, cpu) = (cpumask_t){ cpu & ~1u, 2 };
+        *per_cpu(cpu_core_mask, cpu) = (cpumask_t){ cpu & ~7u, 8 };
+    }
+}
+
+void open_softirq(int nr, void (*handler)(void))
+{
+    softirq_handlers[nr] = handler;
+}
+
+void cpu_raise_softirq(unsigned int cpu, unsigned int nr)
+{
+    __atomic_fetch_or(&emul_softirqs[emul_check_cpu(cpu)], 1u << nr,
+                      __ATOMIC_SEQ_CST);
+}
+
+unsigned int softirq_pending(unsigned int cpu)
+{
+    if ( in_softirq && emul_softirq_after && !--emul_softirq_after )
+        cpu_raise_softirq(cpu, SCHEDULE_SOFTIRQ);
+
+    return read_atomic(&emul_softirqs[emul_check_cpu(cpu)]);
+}
+
+void emul_softirq(unsigned int cpu, struct domain *d)
+{
+    struct vcpu *was = emul_current;
+    unsigned int nr, pending, here = emul_cpu;
+
+    ASSERT(!locks_held && !rcu_nesting);
+    emul_cpu = emul_check_cpu(cpu);
+    emul_set_current(d);
+    in_softirq = true;
+
+    while ( (pending = read_atomic(&emul_softirqs[cpu])) != 0 )
+    {
+        nr = __builtin_ctz(pending);
+        __atomic_fetch_and(&emul_softirqs[cpu], ~(1u << nr), __ATOMIC_SEQ_CST);
+        if ( softirq_handlers[nr] )
+            softirq_handlers[nr]();
+        ASSERT(!locks_held && !rcu_nesting);
+    }
+
+    in_softirq = false;
+    emul_current = was;
+    emul_cpu = here;
+}
+
 /* ---- Event channels ------------------------------------------------------ */
+
+struct evtchn emul_evtchn;
 
 static pthread_mutex_t evtchn_mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -657,13 +726,19 @@ void emul_reset_sched(void)
     emul_preempt_every = 0;
     preempt_calls = 0;
     emul_nr_cpus = 4;
+    memset(emul_idles, 0, sizeof(emul_idles));
     emul_set_current(NULL);
 }
 
 void emul_check_sched(void)
 {
+    unsigned int cpu;
+
     emul_check_thread();
     rcu_barrier();
+    for ( cpu = 0; cpu < NR_CPUS; cpu++ )
+        if ( emul_softirqs[cpu] )
+            emul_abort("softirq left", "", __FILE__, __LINE__);
     if ( timers_live )
         emul_abort("timer left that is not killed", "", __FILE__, __LINE__);
     if ( emul_domain_list )

@@ -171,6 +171,7 @@ struct domain;
 
 struct vcpu {
     int vcpu_id;
+    unsigned int processor;
     struct domain *domain;
     bool is_running;
 };
@@ -245,7 +246,9 @@ struct domain *rcu_lock_domain(struct domain *d);
 #define rcu_lock_current_domain() (current->domain)
 void rcu_unlock_domain(struct domain *d);
 
+#define domain_vcpu(d, id)      ((id) < (d)->max_vcpus ? (d)->vcpu[id] : NULL)
 #define is_idle_domain(d)       ((d)->domain_id == DOMID_IDLE)
+#define is_idle_vcpu(v)         is_idle_domain((v)->domain)
 #define is_control_domain(d)    ((d)->is_control)
 #define is_hardware_domain(d)   ((d)->domain_id == 0)
 #define is_hvm_domain(d)        ((d)->is_hvm)
@@ -258,7 +261,10 @@ void rcu_unlock_domain(struct domain *d);
 
 /* ---- Time ---------------------------------------------------------------- */
 
-/* Stands still but for emul_advance(); starts at one second. */
+/*
+ * Starts at one second; stands still but for emul_advance(), and goes on by a
+ * microsecond for each cpu_relax() in a softirq.
+ */
 s_time_t NOW(void);
 
 /*
@@ -288,7 +294,45 @@ void kill_timer(struct timer *t);
 /* Timers that are set, or not killed yet. */
 unsigned int emul_timers_set(void);
 
+/* ---- Softirqs, and who idles --------------------------------------------- */
+
+enum { SCHEDULE_SOFTIRQ, HICAMP_SOFTIRQ, NR_SOFTIRQS };
+
+extern unsigned int emul_softirqs[NR_CPUS];
+unsigned int softirq_pending(unsigned int cpu);
+/* The so many-th look at that in a softirq finds SCHEDULE_SOFTIRQ; 0: none. */
+extern unsigned int emul_softirq_after;
+
+void open_softirq(int nr, void (*handler)(void));
+void cpu_raise_softirq(unsigned int cpu, unsigned int nr);
+
+/*
+ * Run what pends on a CPU, which this thread is meanwhile, as Xen would before
+ * going on with d's vCPU, or idling (NULL).  SCHEDULE_SOFTIRQ does nothing.
+ */
+void emul_softirq(unsigned int cpu, struct domain *d);
+
+/* CPUs 0 and 1 are a core, 2 and 3 the next; 8 CPUs are a package. */
+typedef struct { unsigned int first, nr; } cpumask_t;
+typedef cpumask_t cpumask_var_t[1];
+DECLARE_PER_CPU(cpumask_var_t, cpu_sibling_mask);
+DECLARE_PER_CPU(cpumask_var_t, cpu_core_mask);
+#define cpumask_test_cpu(cpu, m) ((cpu) - (m)->first < (m)->nr)
+#define for_each_cpu(cpu, m) \
+    for ( (cpu) = (m)->first; cpumask_test_cpu(cpu, m); (cpu)++ )
+
+/* Whoever idles does so for every domain; nobody does, at first. */
+extern bool emul_idles[NR_CPUS];
+#define sched_cpu_idles(cpu, d) \
+    ((void)(d), read_atomic(&emul_idles[emul_check_cpu(cpu)]))
+
 /* ---- Event channels ------------------------------------------------------ */
+
+struct evtchn {
+    unsigned short notify_vcpu_id;
+};
+extern struct evtchn emul_evtchn;
+#define evtchn_from_port(d, port)   ((void)(d), (void)(port), &emul_evtchn)
 
 typedef void (*xen_event_channel_notification_t)(struct vcpu *v,
                                                  unsigned int port);

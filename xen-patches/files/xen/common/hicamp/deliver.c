@@ -13,8 +13,13 @@
  * first in line.
  */
 
+#ifdef __XEN__
+#include <xen/softirq.h>
+#endif
+
 #include "borrow.h"
 #include "deliver.h"
+#include "pace.h"
 #include "ring.h"
 
 /* Rx slots that the largest packet can take. */
@@ -24,11 +29,23 @@ enum outcome {
     DELIVERED,
     DROPPED,        /* the packet is done with, nothing was consumed */
     STALLED,        /* no buffer, or no room: the packet stays */
+    YIELDED,        /* this CPU has got something else to do: likewise */
 };
+
+/* Who delivers, and what becomes of what is left when the budget ends. */
+enum how {
+    FOR_GUEST,      /* anybody; the guest is told to fetch it */
+    FOR_CALLER,     /* anybody; the caller sees to it */
+    ON_IDLE,        /* an idle CPU; as FOR_GUEST */
+};
+
+/* What an idle CPU delivers in one go, so that RCU gets its turn. */
+#define IDLE_BYTES      (2u << 20)
 
 /* Where one packet's payload goes. */
 struct sink {
     struct queue *q;
+    bool yields, yielded;       /* to what this CPU has to do; it has */
     uint32_t fill_cons;         /* next entry to read */
     uint32_t fill_left;         /* entries that the guest has produced */
     uint32_t fill_commit;       /* consumed if the packet is not delivered */
@@ -37,6 +54,12 @@ struct sink {
     unsigned int nr;
     struct hicamp_extent ext[HICAMP_EXTENTS_MAX];
 };
+
+/* Has this CPU got anything to do but to deliver for others? */
+static bool wanted(void)
+{
+    return softirq_pending(smp_processor_id()) & ~(1u << HICAMP_SOFTIRQ);
+}
 
 /* ---- Waiting ------------------------------------------------------------- */
 
@@ -55,9 +78,28 @@ static bool charge(const struct queue *q, plid_t plid,
             charge_line(q, m->link, line_meta(m->link)));
 }
 
+/* Packets of p's sender that wait. */
+static unsigned int pair_waits(const struct pair *p)
+{
+    return (uint16_t)(read_atomic(&p->in) - read_atomic(&p->out));
+}
+
+/*
+ * Is there a place for one more packet of p's sender?  Not if it has more than
+ * WAIT_SHARE times as many waiting as there are places left, which are for the
+ * others (dynamic thresholds: Choudhury and Hahne, 1998).
+ */
+static bool place_left(const struct queue *q, const struct pair *p)
+{
+    unsigned int waits = q->wait_tail - read_atomic(&q->wait_head);
+
+    return likely(waits < WAIT_SLOTS) &&
+           likely(pair_waits(p) <= WAIT_SHARE * (WAIT_SLOTS - waits));
+}
+
 /* May the packet wait for q?  False: counted, or *gone.  wait_lock is held. */
 static bool admit(struct queue *q, plid_t plid, const struct line_meta *m,
-                  bool *gone)
+                  const struct pair *p, bool *gone)
 {
     *gone = q->wait_closed;
 
@@ -66,8 +108,7 @@ static bool admit(struct queue *q, plid_t plid, const struct line_meta *m,
 
     if ( unlikely(m->mtu > read_atomic(&q->port->mtu)) )
         count(q, CNT(drop_mtu));
-    else if ( unlikely(q->wait_tail - read_atomic(&q->wait_head) >=
-                       WAIT_SLOTS) )
+    else if ( unlikely(!place_left(q, p)) )
         count(q, CNT(drop_queue));
     else if ( unlikely(!charge(q, plid, m)) )
         count(q, CNT(drop_quota));
@@ -78,17 +119,17 @@ static bool admit(struct queue *q, plid_t plid, const struct line_meta *m,
 }
 
 /* Why a packet that borrows must be copied first: a counter, or none. */
-static unsigned int must_copy(const struct queue *q, const struct queue *from,
-                              uint16_t pair)
+static unsigned int must_copy(const struct queue *from, const struct pair *p)
 {
-    const struct pair *p = &q->pairs[pair];
-    uint16_t waits = read_atomic(&p->in) - read_atomic(&p->out);
+    uint16_t lent;
 
     if ( unlikely(read_atomic(&from->port->flags) & HICAMP_PORT_COPY) )
         return CNT(copied_port);
 
-    return unlikely(waits >= read_atomic(&borrow_pair)) ? CNT(copied_pair)
-                                                        : HICAMP_NR_COUNTERS;
+    lent = read_atomic(&p->lent_in) - read_atomic(&p->lent_out);
+
+    return unlikely(lent >= read_atomic(&borrow_pair)) ? CNT(copied_pair)
+                                                       : HICAMP_NR_COUNTERS;
 }
 
 /* reason: for the fabric, else 0. */
@@ -96,18 +137,18 @@ static always_inline bool enqueue(struct queue *q, struct queue *from,
                                   plid_t plid, uint8_t reason, bool *gone)
 {
     const struct line_meta *m = line_meta(plid);
-    bool borrows = packet_borrows(m);
-    uint16_t pair = borrows || reason ? PORT_INDEX(from->port->id) : 0;
+    uint16_t index = PORT_INDEX(from->port->id);
+    struct pair *p = &q->pairs[index];
+    bool lent = packet_borrows(m), done;
     unsigned int why = HICAMP_NR_COUNTERS;
     struct waiting *w;
-    bool done;
 
-    if ( borrows )
-        why = must_copy(q, from, pair);
+    if ( lent )
+        why = must_copy(from, p);
 
     spin_lock(&q->wait_lock);
 
-    done = admit(q, plid, m, gone);
+    done = admit(q, plid, m, p, gone);
     if ( unlikely(why != HICAMP_NR_COUNTERS) && done )
     {
         spin_unlock(&q->wait_lock);
@@ -117,9 +158,8 @@ static always_inline bool enqueue(struct queue *q, struct queue *from,
         if ( !done )
             count(q, CNT(drop_quota));
         else
-            done = admit(q, plid, m, gone);
-        if ( !reason )
-            pair = 0;
+            done = admit(q, plid, m, p, gone);
+        lent = false;
     }
 
     if ( done && unlikely(!packet_output(plid)) )
@@ -132,10 +172,11 @@ static always_inline bool enqueue(struct queue *q, struct queue *from,
     {
         w = &q->wait[q->wait_tail % WAIT_SLOTS];
         w->plid = plid;
-        w->pair = pair;
+        w->pair = index;
         w->reason = reason;
-        if ( pair )
-            add_sized(&q->pairs[pair].in, 1);
+        w->lent = lent;
+        add_sized(&p->in, 1);
+        add_sized(&p->lent_in, lent);
         ring_publish(&q->wait_tail, q->wait_tail + 1);
     }
 
@@ -158,13 +199,19 @@ bool deliver_upcall(struct queue *q, struct queue *from, plid_t plid,
     return enqueue(q, from, plid, reason, gone);
 }
 
+static uint32_t packet_len(plid_t plid)
+{
+    return ((const struct packet *)line_data(plid))->hdr.len;
+}
+
 /* The packet that waits first is gone: free its place.  rx_lock is held. */
 static void dequeue(struct queue *q)
 {
-    uint16_t pair = q->wait[q->wait_head % WAIT_SLOTS].pair;
+    const struct waiting *w = &q->wait[q->wait_head % WAIT_SLOTS];
+    struct pair *p = &q->pairs[w->pair];
 
-    if ( pair )
-        add_sized(&q->pairs[pair].out, 1);
+    add_sized(&p->out, 1);
+    add_sized(&p->lent_out, w->lent);
     smp_mb(); /* entry read before its place is free */
     write_atomic(&q->wait_head, q->wait_head + 1);
 }
@@ -259,6 +306,13 @@ static bool sink_write(void *sink, const void *src, uint32_t bytes)
 
         /* A packet's payload fits the 16 bits of an extent's length. */
         n = min(bytes, s->room);
+        if ( unlikely(s->yields) )
+        {
+            s->yielded = wanted();
+            if ( s->yielded )
+                return false;
+            n = min(n, (uint32_t)PAGE_SIZE);
+        }
         copy_to_run(s->q->port->hd->d, s->entry->mfn, s->offset, src, n);
         s->offset += n;
         s->room -= n;
@@ -352,7 +406,8 @@ static void put_slots(struct queue *q, const struct waiting *w,
     }
 }
 
-static enum outcome deliver_packet(struct queue *q, const struct waiting *w)
+static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
+                                   enum how how)
 {
     plid_t plid = w->plid;
     struct packet *pkt = line_data(plid);
@@ -380,6 +435,8 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w)
     }
 
     s.q = q;
+    s.yields = how == ON_IDLE;
+    s.yielded = false;
     s.fill_cons = s.fill_commit = q->fill_cons;
     s.fill_left = avail;
     s.entry = NULL;
@@ -405,37 +462,38 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w)
             count(q, CNT(drop_torn));
     }
 
-    return rc;
+    return unlikely(s.yielded) ? YIELDED : rc;
 }
 
-/* Show the guest what was produced and consumed; wake it if it wants. */
-static void publish(struct queue *q, uint32_t rx_before, bool left)
+/*
+ * Show the guest what was produced and consumed; tell it of packets if it
+ * wants, and of what is left to fetch in any case.
+ */
+static void publish(struct queue *q, unsigned int packets, bool left)
 {
     struct hicamp_ring_ctrl *ctrl = q->ctrl;
-    bool notify = false;
+    bool notify = left;
 
     ring_publish(&ctrl->fill_cons, q->fill_cons);
     ring_publish(&ctrl->rx_prod, q->rx_prod);
     queue_mark_dirty(q);
 
     smp_mb(); /* our indices and fill_wakeup before the guest's flag */
-    if ( q->rx_prod != rx_before )
+    if ( packets && !left )
         notify = read_atomic(&ctrl->rx_event);
 
-    if ( notify || left )
-    {
-        count(q, CNT(events));
-        queue_notify(q);
-    }
+    if ( notify )
+        pace_event(q, packets, left);
 }
 
-/* As deliver(), once.  rx_lock is held. */
-static unsigned int deliver_locked(struct queue *q, unsigned int budget)
+/* As deliver(), once; *left: the budget ended it.  rx_lock is held. */
+static unsigned int deliver_locked(struct queue *q, unsigned int budget,
+                                   enum how how, bool *left)
 {
-    uint32_t rx_before = q->rx_prod;
-    unsigned int bytes = 0;
-    bool left = false, asked = false;
+    unsigned int bytes = 0, packets = 0;
+    bool asked = false;
 
+    *left = false;
     if ( q->dead )
         return 0;
 
@@ -452,8 +510,27 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
         w = &q->wait[q->wait_head % WAIT_SLOTS];
         plid = w->plid;
 
-        left = bytes >= budget;
-        rc = left ? STALLED : deliver_packet(q, w);
+        *left = bytes >= budget;
+        if ( unlikely(how == FOR_CALLER) )
+        {
+            *left = budget - min(bytes, budget) < packet_len(plid);
+            if ( *left )
+                break;
+        }
+
+        if ( *left )
+            rc = STALLED;
+        else if ( unlikely(how == ON_IDLE) && wanted() )
+            rc = YIELDED;
+        else
+            rc = deliver_packet(q, w, how);
+
+        if ( unlikely(rc == YIELDED) )
+        {
+            count(q, CNT(idle_yields));
+            *left = true;
+            rc = STALLED;
+        }
 
         if ( rc == STALLED )
         {
@@ -464,27 +541,34 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget)
             asked = true;
             write_atomic(&q->ctrl->fill_wakeup, 1);
             smp_mb();
-            if ( left )
+            if ( *left )
                 break;
             count(q, CNT(rx_stalls));
             continue;
         }
 
         if ( rc == DELIVERED )
-            bytes += ((const struct packet *)line_data(plid))->hdr.len;
+        {
+            bytes += packet_len(plid);
+            packets++;
+        }
         dequeue(q);
         packet_done(plid);
     }
 
-    publish(q, rx_before, left);
+    publish(q, packets, *left && how != FOR_CALLER);
+    if ( unlikely(how == ON_IDLE) )
+        count_by(q, CNT(idle_packets), packets);
 
     return bytes;
 }
 
-unsigned int deliver(struct queue *q, unsigned int budget)
+static unsigned int deliver_how(struct queue *q, unsigned int budget,
+                                enum how how, bool *left)
 {
     unsigned int bytes = 0;
 
+    *left = false;
     do {
         write_atomic(&q->rx_again, true);
         smp_mb();
@@ -494,10 +578,35 @@ unsigned int deliver(struct queue *q, unsigned int budget)
 
         write_atomic(&q->rx_again, false);
         smp_mb();
-        bytes += deliver_locked(q, bytes < budget ? budget - bytes : 0);
+        bytes += deliver_locked(q, bytes < budget ? budget - bytes : 0, how,
+                                left);
         spin_unlock(&q->rx_lock);
         smp_mb();
     } while ( read_atomic(&q->rx_again) );
 
     return bytes;
+}
+
+unsigned int deliver(struct queue *q, unsigned int budget)
+{
+    bool left;
+
+    return deliver_how(q, budget, FOR_GUEST, &left);
+}
+
+unsigned int deliver_part(struct queue *q, unsigned int budget, bool *more)
+{
+    return deliver_how(q, budget, FOR_CALLER, more);
+}
+
+void deliver_idle(struct queue *q)
+{
+    s_time_t began = NOW();
+    bool left;
+
+    deliver_how(q, IDLE_BYTES, ON_IDLE, &left);
+
+    spin_lock(&q->wait_lock);
+    count_by(q, CNT(idle_ns), NOW() - began);
+    spin_unlock(&q->wait_lock);
 }

@@ -39,6 +39,19 @@ bool deliver_upcall(struct queue *q, struct queue *from, plid_t plid,
  */
 unsigned int deliver(struct queue *q, unsigned int budget);
 
+/*
+ * The same, but never more than budget, and what is left (*more) is the
+ * caller's to deliver, now or by somebody else; the guest is not told of it.
+ */
+unsigned int deliver_part(struct queue *q, unsigned int budget, bool *more);
+
+/*
+ * The same on an idle CPU, in the RCU section: it stops within the copy of one
+ * page when the CPU has anything else to do, and then tells the guest to fetch
+ * what is left.  Charges the time to q's port (idle_ns).
+ */
+void deliver_idle(struct queue *q);
+
 /* Does anything wait that deliver() could move?  A hint, without the lock. */
 static inline bool deliver_waits(const struct queue *q)
 {

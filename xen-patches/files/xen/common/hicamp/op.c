@@ -21,6 +21,7 @@
 #include "flow.h"
 #include "guard.h"
 #include "meter.h"
+#include "offload.h"
 #include "op.h"
 #include "param.h"
 #include "port.h"
@@ -502,6 +503,7 @@ static int __init cf_check hicamp_init(void)
         return rc;
     }
 
+    offload_init();
     stats_init();
     printk("hicamp: on, at most %"PRIu64" MiB of lines\n", opt_mem >> 20);
 

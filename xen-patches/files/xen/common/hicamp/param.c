@@ -8,6 +8,8 @@
 #include "borrow.h"
 #include "fabric.h"
 #include "line.h"
+#include "offload.h"
+#include "pace.h"
 #include "param.h"
 
 struct range {
@@ -31,6 +33,18 @@ static int range_of(uint32_t param, struct range *r)
 
     case HICAMP_PARAM_ORPHAN_S:
         *r = (struct range){ &fabric_orphan_s, 0, 86400 };
+        return 0;
+
+    case HICAMP_PARAM_RX_EVENT_US:
+        *r = (struct range){ &pace_us, 0, 10000 };
+        return 0;
+
+    case HICAMP_PARAM_RX_EVENT_PACKETS:
+        *r = (struct range){ &pace_packets, 1, WAIT_SLOTS };
+        return 0;
+
+    case HICAMP_PARAM_OFFLOAD:
+        *r = (struct range){ &offload_after, 0, 512u << 10 };
         return 0;
 
     case HICAMP_PARAM_QUOTA:

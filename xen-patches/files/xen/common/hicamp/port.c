@@ -24,9 +24,10 @@
  * lock of ours is taken inside it.  No guest memory is copied with
  * copy_{from,to}_guest while any of them is held.
  *
- * A queue's clock (borrow.c) runs in the timer softirq, and takes comp_lock
- * and those below it; it is set under comp_lock, and killed under ctl_lock
- * alone.  Waiting for the uses of a packet or a run to end, and a reader's
+ * A queue's clocks run in the timer softirq: that of borrow.c takes comp_lock
+ * and those below it, and is set under comp_lock; that of pace.c takes rx_lock
+ * alone, and is set under it.  Both are killed under ctl_lock alone.  An idle
+ * CPU (offload.c) takes the locks that deliver() takes, in a softirq.  Waiting for the uses of a packet or a run to end, and a reader's
  * waiting for the copy of a packet that is being taken back, are no locks: they
  * last one copy.  Who waits for uses holds tx_lock at most; who holds a use
  * waits for nobody.
@@ -46,6 +47,7 @@
 #include "guard.h"
 #include "key.h"
 #include "op.h"
+#include "pace.h"
 #include "queue.h"
 
 #define MTU_MIN         68
@@ -197,6 +199,7 @@ static int port_withdraw(struct port *port)
         {
             queue_kill(set->q[i]);
             kill_timer(&set->q[i]->age_timer);
+            pace_stop(set->q[i]);
         }
         write_atomic(&port->state, PORT_DETACHING);
     }

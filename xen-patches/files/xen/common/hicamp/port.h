@@ -13,24 +13,29 @@
 
 /* Packets that wait for one queue of a port; a power of two. */
 #define WAIT_SLOTS      256
+/* One sender's share of those, as a multiple of what is left for others. */
+#define WAIT_SHARE      4
 
 /*
- * A packet that waits: of which port's bound, 0 if it does not borrow (all
- * that wait for the fabric count), and why the fabric gets it, else 0.
+ * A packet that waits: of which port (its index), and why the fabric gets it,
+ * else 0.
  */
 struct waiting {
     plid_t plid;
     uint16_t pair;
     uint8_t reason;
+    bool lent;                  /* its payload is its sender's */
 };
 
 /*
- * Packets that borrow from one port, put in line and taken out again; their
- * difference waits.  By index of the sender's port.
+ * Packets of one port, put in line and taken out again; their difference waits.
+ * By index of the sender's port.
  */
 struct pair {
     uint16_t in;                /* W(wait_lock) */
     uint16_t out;               /* W(rx_lock) */
+    uint16_t lent_in;           /* the same of those that borrow */
+    uint16_t lent_out;
 };
 
 struct borrower;
@@ -96,6 +101,12 @@ struct queue {
 
     spinlock_t rx_lock;
     bool rx_again;              /* somebody came while rx_lock was held */
+    bool offered;               /* offload.c: to an idle CPU; set with
+                                 * W(wait_lock), cleared by that CPU */
+    struct queue *offered_next; /* of the mailbox; fixed while offered */
+    s_time_t event_at;          /* pace.c: the last one, R/W(rx_lock) */
+    unsigned int paced;         /* packets held back since, R/W(rx_lock) */
+    struct timer pace_timer;
     uint32_t rx_prod;           /* R/W(rx_lock) */
     uint32_t fill_cons;         /* R/W(rx_lock) */
 
@@ -193,6 +204,12 @@ void queue_stop(struct queue *q, const char *ring);
 
 /* Raise the guest's event.  A ring lock of q is held and dead is clear. */
 void queue_notify(struct queue *q);
+
+/*
+ * The vCPU that the event is bound to, now; NULL: none, or q is out of service.
+ * In the RCU read section.
+ */
+const struct vcpu *queue_vcpu(const struct queue *q);
 
 /* After writing to q's area: for migration.  As queue_notify(). */
 void queue_mark_dirty(const struct queue *q);

@@ -8,6 +8,8 @@
  */
 
 #include "borrow.h"
+#include "offload.h"
+#include "pace.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -38,6 +40,18 @@ void queue_stop(struct queue *q, const char *ring)
 void queue_notify(struct queue *q)
 {
     notify_via_xen_event_channel(q->port->hd->d, q->evtchn);
+}
+
+const struct vcpu *queue_vcpu(const struct queue *q)
+{
+    const struct domain *d = q->port->hd->d;
+    int port = read_atomic(&q->evtchn);
+
+    if ( unlikely(port < 0) )
+        return NULL;
+
+    return domain_vcpu(
+        d, read_atomic(&evtchn_from_port(d, port)->notify_vcpu_id));
 }
 
 void queue_mark_dirty(const struct queue *q)
@@ -105,12 +119,13 @@ void queue_unmap(struct queue *q)
 
     if ( q->evtchn >= 0 )
         free_xen_event_channel(q->port->hd->d, q->evtchn);
-    q->evtchn = -1;
+    write_atomic(&q->evtchn, -1);
 }
 
 void queue_free(struct queue *q)
 {
     borrow_free(q);
+    pace_stop(q);
     xfree(q->pairs);
     xfree(q->mfns);
     xfree(q);
@@ -131,6 +146,7 @@ static struct queue *queue_alloc(struct port *port, unsigned int index,
         return NULL;
 
     rc = borrow_init(q, setup->comp_entries);
+    pace_init(q);
     q->mfns = xzalloc_array(mfn_t, setup->nr_frames);
     q->pairs = xzalloc_array(struct pair, HICAMP_PORTS_MAX);
     if ( rc || !q->mfns || !q->pairs )
@@ -216,5 +232,6 @@ int queue_drain(struct queue *q)
 
     spin_unlock(&q->rx_lock);
 
-    return rc;
+    /* Its CPU is about to look, and finds it dead. */
+    return rc || !offload_pending(q) ? rc : -ERESTART;
 }

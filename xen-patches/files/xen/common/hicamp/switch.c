@@ -12,6 +12,7 @@
 #include "classify.h"
 #include "deliver.h"
 #include "fabric.h"
+#include "offload.h"
 #include "ring.h"
 #include "snapshot.h"
 #include "switch.h"
@@ -192,7 +193,7 @@ int switch_transmit(struct queue *q)
         spin_unlock(&q->tx_lock);
 
         for ( i = 0; i < b.nr; i++ )
-            left -= min(left, deliver(b.touched[i], left));
+            left -= min(left, offload_deliver(b.touched[i], left));
 
         if ( more && !rc && hypercall_preempt_check() )
             rc = -ERESTART;

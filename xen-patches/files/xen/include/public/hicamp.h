@@ -598,11 +598,22 @@ struct hicamp_domain_info {
 #define HICAMP_PARAM_BORROW_PAIR    2   /* packets, 0 to 256; default 64      */
 #define HICAMP_PARAM_QUOTA          3   /* lines, of a tenant by default      */
 #define HICAMP_PARAM_ORPHAN_S       4   /* 0 to 86,400 seconds; default 0     */
+#define HICAMP_PARAM_RX_EVENT_US    5   /* 0 to 10,000; default 0             */
+#define HICAMP_PARAM_RX_EVENT_PACKETS 6 /* 1 to 256; default 64               */
+#define HICAMP_PARAM_OFFLOAD        7   /* bytes, 0 to 524,288; default 0     */
 
 /*
  * ORPHAN_S: how long flows are followed after whoever served the fabric has
  * left, or died; 0: for ever (fail open).  After that no flow matches, so that
  * nothing passes (fail closed), until the fabric is attached again.
+ *
+ * RX_EVENT_US: a guest whose vCPU runs already is not interrupted again for
+ * received packets within so many microseconds, unless RX_EVENT_PACKETS wait
+ * for that.  One that does not run is told at once.  0: always at once.
+ *
+ * OFFLOAD: so many bytes of a burst at most a sender copies to a receiver by
+ * itself; the rest is left to an idle CPU of the receiver's cpupool, if there is
+ * one.  0: never.
  */
 struct hicamp_param {
     uint32_t param;
@@ -765,7 +776,7 @@ struct hicamp_port_addrs {
     X(drop_action)          /* tx: flow says drop */                        \
     X(drop_noport)          /* tx: an output is not there, or stopped */    \
     X(drop_mtu)             /* rx: too long for this port */                \
-    X(drop_queue)           /* rx: receive queue full */                    \
+    X(drop_queue)           /* rx: queue full, or its sender has its share */\
     X(drop_torn)            /* rx: taken back by its sender */              \
     X(drop_detach)          /* rx: waited when detached, or stopped */      \
     X(bad_fill)             /* fill entry refused: reference or bounds */   \
@@ -784,7 +795,11 @@ struct hicamp_port_addrs {
     X(drop_upcall)          /* tx: no fabric, or too many wait for it */    \
     X(drop_edit)            /* tx: an action did not go with the packet */  \
     X(drop_rate)            /* tx: beyond the port's rate */                \
-    X(drop_meter)           /* tx: beyond its flow's meter */
+    X(drop_meter)           /* tx: beyond its flow's meter */               \
+    X(events_held)          /* rx: deliveries whose event was put off */    \
+    X(idle_packets)         /* of rx_packets, delivered by idle CPUs */     \
+    X(idle_ns)              /* rx: time that these took */                  \
+    X(idle_yields)          /* rx: ... that were called away meanwhile */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
