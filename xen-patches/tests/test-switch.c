@@ -311,6 +311,93 @@ TEST(an_output_that_is_not_there_costs_the_others_nothing)
     guests_end();
 }
 
+/*
+ * Many flows that no packet is of, so that look-ups are made together; of the
+ * mask that flow() has.
+ */
+static void many_flows(void)
+{
+    struct hicamp_action out = { HICAMP_ACT_OUTPUT, 8, b->port };
+    unsigned int i;
+
+    for ( i = 0; i < 5000; i++ )
+    {
+        struct hicamp_flow f = {
+            .key = { .in_port = a->port,
+                     .eth_dst = { 2, 0, 1, i >> 8, i & 0xff, 0 } },
+            .mask = { .in_port = ~0u,
+                      .eth_dst = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+            .command = HICAMP_FLOW_ADD, .actions = (uintptr_t)&out,
+            .actions_bytes = sizeof(out),
+        };
+        struct hicamp_flow_batch batch = { .flows = (uintptr_t)&f, .nr = 1 };
+
+        CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_flow_update, &batch), 0);
+    }
+}
+
+TEST(packets_that_are_taken_together_go_where_each_should)
+{
+    static struct pkt sent[64];
+    struct hicamp_comp comp;
+    unsigned int round, i, n, misses = 0, bad = 0;
+    struct guest *both[2];
+
+    three_guests();
+    both[0] = b;
+    both[1] = c;
+    flow(a, 20, &b, 1);
+    flow(a, 21, &c, 1);
+    flow(a, 22, both, 2);
+    many_flows();
+    guest_buffers(b, 32, HICAMP_ORDER_MAX);
+    guest_buffers(c, 32, HICAMP_ORDER_MAX);
+
+    for ( round = 0; round < 300; round++ )
+    {
+        guest_fill(b);
+        guest_fill(c);
+        for ( n = 0; n < 1 + round % 12; n++ )
+        {
+            struct pkt *p = &sent[n];
+
+            *p = pkt_new(a, 20 + test_random() % 4, 60);
+            p->h.id = n;
+            if ( !(test_random() % 8) )
+                pkt_extent(p, a, 0, 1 + test_random() % 20000, false);
+            if ( !(test_random() % 8) )
+                p->h.flags = ~0; /* refused, and forgotten */
+            CHECK(guest_put(a, p));
+        }
+        CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+
+        for ( i = 0; i < n; i++ )
+        {
+            unsigned int group = sent[i].inl[5];
+
+            if ( sent[i].h.flags )
+                bad++;
+            else if ( group == 23 )
+                misses++;
+            else
+            {
+                if ( group != 21 )
+                    guest_expect(b, a, &sent[i]);
+                if ( group != 20 )
+                    guest_expect(c, a, &sent[i]);
+            }
+        }
+        CHECK(!guest_get(b) && !guest_get(c));
+        while ( guest_reap(a, &comp) )
+            CHECK(comp.status == (sent[comp.id].h.flags ? HICAMP_COMP_BAD
+                                                        : HICAMP_COMP_OK));
+    }
+    CHECK(misses && bad);
+    CHECK_EQ(COUNT(a, upcalls), misses);
+    CHECK_EQ(COUNT(a, drop_malformed), bad);
+    guests_end();
+}
+
 TEST(changes_of_a_flow_hold_from_the_next_packet_on)
 {
     struct hicamp_action out = { HICAMP_ACT_OUTPUT, 8, 0 };

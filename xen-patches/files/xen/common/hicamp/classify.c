@@ -153,24 +153,87 @@ static struct port_masks *masks_of_port(uint32_t in_port)
     return &port_masks[PORT_INDEX(in_port) % HICAMP_PORTS_MAX];
 }
 
-const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
-                                          unsigned int packets,
-                                          unsigned int bytes)
+static uint16_t *hint_of(const struct hicamp_flow_key *key)
 {
-    uint16_t *hint = &this_cpu(hints).table[key->in_port % HINTS];
-    unsigned int first = *hint;
-    struct hicamp_flow_node *f = lookup_in(first, key);
+    return &this_cpu(hints).table[key->in_port % HINTS];
+}
 
+static always_inline void lookup_begin(const struct hicamp_flow_key *key,
+                                       struct hicamp_lookup *l)
+{
+    l->index = *hint_of(key);
+    l->table = rcu_dereference(tables[l->index]);
+    if ( likely(l->table) )
+        l->hash = flowtab_hash(l->table, key);
+}
+
+static always_inline const struct hicamp_acts *lookup_end(
+    const struct hicamp_flow_key *key, const struct hicamp_lookup *l,
+    unsigned int packets, unsigned int bytes)
+{
+    struct hicamp_flow_node *f = NULL;
+
+    if ( likely(l->table) )
+        f = flowtab_find(l->table, key, l->hash);
     if ( unlikely(!f) )
-        f = lookup_list(masks_of_port(key->in_port), first, key, hint);
-    if ( unlikely(!f) )
-        f = lookup_list(&port_masks[0], first, key, hint);
-    if ( unlikely(!f) )
-        return NULL;
+    {
+        uint16_t *hint = hint_of(key);
+        /* By now another table may stand there. */
+        unsigned int asked = rcu_dereference(tables[l->index]) == l->table
+                             ? l->index : HICAMP_TABLES_MAX;
+
+        f = lookup_list(masks_of_port(key->in_port), asked, key, hint);
+        if ( unlikely(!f) )
+            f = lookup_list(&port_masks[0], asked, key, hint);
+        if ( unlikely(!f) )
+            return NULL;
+    }
 
     flow_account(f, packets, bytes);
 
     return rcu_dereference(f->acts);
+}
+
+const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
+                                          unsigned int packets,
+                                          unsigned int bytes)
+{
+    struct hicamp_lookup l;
+
+    lookup_begin(key, &l);
+
+    return lookup_end(key, &l, packets, bytes);
+}
+
+void hicamp_classify_begin(const struct hicamp_flow_key *key,
+                           struct hicamp_lookup *l)
+{
+    lookup_begin(key, l);
+    if ( likely(l->table) )
+        prefetch(flowtab_head(l->table, l->hash));
+}
+
+/* The flow's first lines; its actions and counters are not worth it. */
+void hicamp_classify_fetch(const struct hicamp_lookup *l)
+{
+    const struct hicamp_flow_node *f;
+
+    if ( unlikely(!l->table) )
+        return;
+
+    f = rcu_dereference(*flowtab_head(l->table, l->hash));
+    prefetch(f);
+    prefetch((const uint8_t *)f + 64);
+    prefetch((const uint8_t *)f + 128);
+    barrier(); /* or gcc takes calls of this for calls of nothing */
+}
+
+const struct hicamp_acts *hicamp_classify_end(const struct hicamp_flow_key *key,
+                                              const struct hicamp_lookup *l,
+                                              unsigned int packets,
+                                              unsigned int bytes)
+{
+    return lookup_end(key, l, packets, bytes);
 }
 
 /* ---- Actions of a flow --------------------------------------------------- */
@@ -330,10 +393,12 @@ static void flow_publish(struct hicamp_flow_node *f, struct flowtab *t,
                          unsigned int entry,
                          const struct hicamp_flow_key *key)
 {
-    unsigned int slot = slots_free;
+    unsigned int i, slot = slots_free;
 
     f->table = t;
-    f->hash = key_hash(t, key, f->key);
+    for ( i = 0; i < t->nr_words; i++ )
+        f->key[i] = flowtab_word(t, key, i);
+    f->hash = flowtab_hash(t, key);
     INIT_LIST_HEAD(&f->by_port);
     if ( t->full_mask.in_port )
     {

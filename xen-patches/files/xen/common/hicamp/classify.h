@@ -56,6 +56,26 @@ const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
                                           unsigned int bytes);
 
 /*
+ * The same in three steps, for several packets at a time, so that what memory
+ * takes for one passes while others are worked on: begin fetches the bucket
+ * that the flow is likely to be in, fetch what stands there, end is the rest.
+ * In one RCU read section, on one CPU.
+ */
+struct hicamp_lookup {
+    const struct flowtab *table;    /* asked first, or NULL */
+    uint32_t hash;                  /* of the key, there */
+    uint32_t index;                 /* of the table */
+};
+
+void hicamp_classify_begin(const struct hicamp_flow_key *key,
+                           struct hicamp_lookup *l);
+void hicamp_classify_fetch(const struct hicamp_lookup *l);
+const struct hicamp_acts *hicamp_classify_end(const struct hicamp_flow_key *key,
+                                              const struct hicamp_lookup *l,
+                                              unsigned int packets,
+                                              unsigned int bytes);
+
+/*
  * Add, change or delete the flow of (key, mask).  Takes the flow writer lock;
  * allocates, so none of ours may be held.  On success acts belongs to the
  * flow, else to the caller.  Modify keeps the counters.

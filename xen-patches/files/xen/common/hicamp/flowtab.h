@@ -77,10 +77,17 @@ static always_inline uint64_t key_word(const struct hicamp_flow_key *key,
     return w;
 }
 
-/* The words of key that t covers into words[]; returns their hash. */
-static always_inline uint32_t key_hash(const struct flowtab *t,
-                                       const struct hicamp_flow_key *key,
-                                       uint64_t *words)
+/* Word i of those of key that t covers. */
+static always_inline uint64_t flowtab_word(const struct flowtab *t,
+                                           const struct hicamp_flow_key *key,
+                                           unsigned int i)
+{
+    return key_word(key, t->word[i]) & t->mask[i];
+}
+
+/* The hash of the words of key that t covers. */
+static always_inline uint32_t flowtab_hash(const struct flowtab *t,
+                                           const struct hicamp_flow_key *key)
 {
     uint64_t sum = 0;
     unsigned int i;
@@ -88,21 +95,30 @@ static always_inline uint32_t key_hash(const struct flowtab *t,
     for ( i = 0; i < t->nr_words; i++ )
     {
         const uint64_t *seed = flowtab_seeds[t->word[i]];
-        uint64_t w = key_word(key, t->word[i]) & t->mask[i];
+        uint64_t w = flowtab_word(t, key, i);
 
-        words[i] = w;
         sum += (seed[0] + (w >> 32)) * (seed[1] + (uint32_t)w);
     }
 
     return sum >> 32;
 }
 
-/* The flow of t that serves packets with this key; in the RCU read section. */
-static always_inline struct hicamp_flow_node *flowtab_lookup(
-    const struct flowtab *t, const struct hicamp_flow_key *key)
+/* Where the flows of a hash begin; in the RCU read section. */
+static always_inline struct hicamp_flow_node *const *flowtab_head(
+    const struct flowtab *t, uint32_t hash)
 {
-    uint64_t words[KEY_WORDS];
-    uint32_t hash = key_hash(t, key, words);
+    const struct buckets *b = rcu_dereference(t->buckets);
+
+    return &b->head[hash & (b->size - 1)];
+}
+
+/*
+ * The flow of t that serves packets with this key, whose hash this is; in the
+ * RCU read section.
+ */
+static always_inline struct hicamp_flow_node *flowtab_find(
+    const struct flowtab *t, const struct hicamp_flow_key *key, uint32_t hash)
+{
     const struct buckets *b = rcu_dereference(t->buckets);
     struct hicamp_flow_node *f;
 
@@ -113,13 +129,20 @@ static always_inline struct hicamp_flow_node *flowtab_lookup(
 
         if ( f->hash != hash )
             continue;
-        for ( i = 0; i < t->nr_words && f->key[i] == words[i]; i++ )
+        for ( i = 0; i < t->nr_words && f->key[i] == flowtab_word(t, key, i);
+              i++ )
             ;
         if ( likely(i == t->nr_words) )
             return f;
     }
 
     return NULL;
+}
+
+static always_inline struct hicamp_flow_node *flowtab_lookup(
+    const struct flowtab *t, const struct hicamp_flow_key *key)
+{
+    return flowtab_find(t, key, flowtab_hash(t, key));
 }
 
 /* At boot, once. */
