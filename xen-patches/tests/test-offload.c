@@ -69,6 +69,17 @@ static void idle(unsigned int cpu)
     emul_idles[cpu] = true;
 }
 
+/* Four are sent, the first has arrived, CPU 2 is asked for the rest. */
+static void three_left(void)
+{
+    idle(2);
+    idle(3);
+    send(4);
+    expect(0, 1);
+    CHECK_EQ(asked(), 2);
+    emul_events(b->d, b->evtchn);
+}
+
 /* ---- Who does it --------------------------------------------------------- */
 
 TEST(nobody_is_asked_unless_told_so)
@@ -244,11 +255,7 @@ TEST(a_cpu_that_runs_a_guest_by_then_copies_nothing)
     CHECK_EQ(host_param(HICAMP_PARAM_RX_EVENT_US, 1000), 0);
     b->d->emul_vcpu.is_running = true;
     write_atomic(&b->ctrl->rx_event, 0);
-    idle(2);
-    idle(3);
-    send(4);
-    expect(0, 1);
-    emul_events(b->d, b->evtchn);
+    three_left();
     emul_softirq(2, a->d);
     CHECK(!guest_get(b));
     CHECK_EQ(COUNT(b, idle_packets), 0);
@@ -264,11 +271,7 @@ TEST(a_cpu_that_runs_a_guest_by_then_copies_nothing)
 TEST(a_cpu_that_is_wanted_stops_at_once)
 {
     pair();
-    idle(2);
-    idle(3);
-    send(4);
-    expect(0, 1);
-    emul_events(b->d, b->evtchn);
+    three_left();
 
     /* Its scheduler has something for it after it began. */
     emul_softirq_after = 1;
@@ -285,10 +288,7 @@ TEST(a_cpu_that_is_wanted_stops_at_once)
 TEST(a_packet_half_copied_stays_whole)
 {
     pair();
-    idle(2);
-    idle(3);
-    send(4);
-    expect(0, 1);
+    three_left();
     emul_softirq_after = 6; /* it looks before each packet and each page */
     emul_softirq(2, NULL);
     CHECK_EQ(COUNT(b, idle_yields), 1);
@@ -301,11 +301,7 @@ TEST(a_packet_half_copied_stays_whole)
 TEST(a_cpu_goes_and_its_mail_is_seen_to)
 {
     pair();
-    idle(2);
-    idle(3);
-    send(4);
-    expect(0, 1);
-    emul_events(b->d, b->evtchn);
+    three_left();
     emul_idles[2] = false;
     emul_softirqs[2] = 0;
     emul_cpu_down(2);

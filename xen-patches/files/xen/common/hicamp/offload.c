@@ -68,7 +68,8 @@ static unsigned int find_cpu(const struct queue *q)
 {
     const struct domain *d = q->port->hd->d;
     unsigned int here = smp_processor_id(), far = nr_cpu_ids;
-    unsigned int cpu = this_cpu(search_from), i, n = nr_cpu_ids;
+    unsigned int cpu = this_cpu(search_from), i;
+    unsigned int most = min(nr_cpu_ids, SEARCH_MAX + 0u);
     const struct vcpu *v = queue_vcpu(q);
     const cpumask_t *near;
 
@@ -76,9 +77,9 @@ static unsigned int find_cpu(const struct queue *q)
         return nr_cpu_ids;
     near = per_cpu(cpu_core_mask, read_atomic(&v->processor));
 
-    for ( i = 0; i < min(n, SEARCH_MAX + 0u); i++ )
+    for ( i = 0; i < most; i++ )
     {
-        cpu = (cpu + 1) % n;
+        cpu = (cpu + 1) % nr_cpu_ids;
         if ( cpu == here || !cpu_online(cpu) || !is_free(cpu, d) )
             continue;
         if ( cpumask_test_cpu(cpu, near) )
@@ -88,7 +89,7 @@ static unsigned int find_cpu(const struct queue *q)
     }
 
     this_cpu(search_from) = cpu;
-    if ( i < min(n, SEARCH_MAX + 0u) )
+    if ( i < most )
         return cpu;
     if ( far == nr_cpu_ids )
         this_cpu(search_again) = NOW() + SEARCH_PAUSE;
