@@ -342,6 +342,26 @@ class Report(unittest.TestCase):
         self.assertTrue(any('2.0% apart' in line for line in
                             report.notes(found, 'gate')))
 
+    def test_publish_shows_the_last_set_that_has_a_scenario(self):
+        old, new = gate_results(), gate_results()
+        old['scenarios']['gate']['about'] = 'of old'
+        new['scenarios']['gate']['about'] = 'of new'
+        with tempfile.TemporaryDirectory() as folder:
+            for name, found in (('test-old', old), ('test-new', new)):
+                results.save(Path(folder) / f'{name}.json', found)
+            subprocess.run([EVAL / 'publish', folder, 'test-old', 'test-new'],
+                           timeout=60, check=True)
+            text = (Path(folder) / 'README.md').read_text()
+            self.assertIn('(test-old.json)', text)
+            self.assertIn('(test-new.json)', text)
+            self.assertIn('of new', text)
+            self.assertNotIn('of old', text)
+            done = subprocess.run([EVAL / 'publish', folder, 'test-none'],
+                                  timeout=60, stderr=subprocess.PIPE,
+                                  text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('test-none', done.stderr)
+
     def test_the_page_stands_alone_and_escapes(self):
         found = gate_results()
         found['scenarios']['gate']['title'] = 'a <b> & c'

@@ -84,11 +84,11 @@ nothing_left() {
         $(figure ports flows lines.used pins)
 }
 
-# guests_up NAME...: create guests with NET, and VCPUS each (1), one after the
+# guests_up NAME...: create guests with NET, MEM MB (384) and VCPUS (1), one after the
 # other: at once is no faster on two CPUs.
 guests_up() {
     for _name in "$@"; do
-        check "guest_${_name}_becomes_ready" guest create --mem 384 \
+        check "guest_${_name}_becomes_ready" guest create --mem "${MEM:-384}" \
             --vcpus "${VCPUS:-1}" \
             --ip6 "fd00::$(printf %d "'$_name")/64" "$_name" ||
             bail "no guests"

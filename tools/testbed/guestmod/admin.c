@@ -73,7 +73,7 @@ static void parameters(void)
 		long want;
 	} set[] = {
 		{ 0, 1000, -ENOENT },
-		{ 5, 1000, -ENOENT },
+		{ 8, 1000, -ENOENT },
 		{ ~0u, 1000, -ENOENT },
 		{ HICAMP_PARAM_BORROW_AGE_US, 99, -EINVAL },
 		{ HICAMP_PARAM_BORROW_AGE_US, 1000001, -EINVAL },

@@ -6,9 +6,9 @@
  * Each CPU has a mailbox: a list of queues that anybody pushes to without a
  * lock, and that it takes whole, in a softirq that comes after all others.
  *
- *  - A queue is in one mailbox at most (offered).  It gets there only while it
- *    is not dead, under its wait_lock, so once it is dead and not offered it
- *    can be freed after a grace period.
+ *  - A queue is in one mailbox at most (offered, which changes under its
+ *    wait_lock).  It gets there only while it is not dead, so once it is dead
+ *    and not offered it can be freed after a grace period.
  *  - Who put packets in line and finds the queue offered may leave: whoever
  *    takes it from the mailbox clears that before looking.
  *  - What is in a mailbox is looked at, whatever happens to its CPU: if a guest
@@ -160,8 +160,10 @@ static void mail_take(unsigned int cpu, bool idle)
 
     for ( q = xchg(&per_cpu(mailbox, cpu), NULL); q; q = next )
     {
-        next = q->offered_next;
+        spin_lock(&q->wait_lock);
+        next = q->offered_next; /* another's, once it may be offered again */
         write_atomic(&q->offered, false);
+        spin_unlock(&q->wait_lock);
         smp_mb(); /* offered before what waits; see offer() */
 
         if ( idle )

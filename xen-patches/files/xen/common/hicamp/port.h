@@ -101,8 +101,8 @@ struct queue {
 
     spinlock_t rx_lock;
     bool rx_again;              /* somebody came while rx_lock was held */
-    bool offered;               /* offload.c: to an idle CPU; set with
-                                 * W(wait_lock), cleared by that CPU */
+    bool offered;               /* offload.c: to an idle CPU; W(wait_lock),
+                                 * cleared by that CPU */
     struct queue *offered_next; /* of the mailbox; fixed while offered */
     s_time_t event_at;          /* pace.c: the last one, R/W(rx_lock) */
     unsigned int paced;         /* packets held back since, R/W(rx_lock) */
