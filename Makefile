@@ -16,7 +16,7 @@ help:
 	@echo "make image      make the dom0 image and the guests' initramfs (2 min)"
 	@echo "make demo       all of that, then stock against hicamp in a table"
 	@echo "make shell      boot a host with two guests and get dom0's console"
-	@echo "make test       unit, boot-test, gate (about 23 min, fresh)"
+	@echo "make test       unit, boot-test, gate (about 26 min, fresh)"
 	@echo "make unit       tests that need no host: hypervisor's rooms in user"
 	@echo "                space, hicampctl, dedup, host set-up, hotplug, series"
 	@echo "make boot-test  boot scenarios under QEMU"
