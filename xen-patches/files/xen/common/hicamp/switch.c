@@ -3,10 +3,11 @@
  * The switch.  A burst of packets passes in phases, as in netmap's VALE: with
  * the sender's tx_lock held each is taken (snapshot), classified and put in
  * line at its outputs; then, without it, every queue that got something is
- * delivered to.  Small packets are taken and looked up a few at a time, so that
- * the cache misses of their look-ups overlap.  The burst is bounded in packets and in bytes over all
- * outputs; what cannot be delivered within it is left to the receivers, who
- * are told so.  Long trains are preempted between bursts.
+ * delivered to.  Where there are many flows, small packets are taken and looked
+ * up a few at a time, so that the cache misses of their look-ups overlap.  The
+ * burst is bounded in packets and in bytes over all outputs; what cannot be
+ * delivered within it is left to the receivers, who are told so.  Long trains
+ * are preempted between bursts.
  */
 
 #include "borrow.h"
@@ -149,8 +150,7 @@ static unsigned int group_take(struct burst *b, struct queue *q,
     unsigned int i, nr = 0, bytes = 0;
     int avail, rc;
 
-    while ( nr < most && bytes < GROUP_BYTES &&
-            b->packets < BURST_PACKETS )
+    while ( nr < most && bytes < GROUP_BYTES && b->packets < BURST_PACKETS )
     {
         struct taken *t = &group[nr];
 
