@@ -82,6 +82,41 @@ def ping(text, test):
             'silence': silence, 'pings': sent}
 
 
+def sockperf(text, test):
+    """Read sockperf's ping-pong: rate and percentiles of the whole trip."""
+    del test
+    valid = re.search(r'\[Valid Duration\] RunTime=([0-9.]+) sec; '
+                      r'SentMessages=\d+; ReceivedMessages=(\d+)', text)
+    found = {f'p{float(share):g}': float(us) for share, us in re.findall(
+        r'percentile +([0-9.]+) = +([0-9.]+)', text)
+        if share in ('50.000', '90.000', '99.000', '99.900')}
+    most = re.search(r'<MAX> observation = +([0-9.]+)', text)
+    if not valid or not float(valid[1]) or 'p99.9' not in found or not most:
+        raise ValueError(f'sockperf: {" ".join(text.split())[-200:]}')
+    return {'value': int(valid[2]) / float(valid[1]), 'unit': '/s',
+            'seconds': float(valid[1]),
+            'latency': {**dict(sorted(found.items())), 'max': float(most[1])}}
+
+
+def octets(text, seconds):
+    """Read "sent N" or "got N" (bytes): {'sent' or 'value': Mb/s}."""
+    found = re.search(r'^(sent|got) (\d+)$', text, re.M)
+    if not found:
+        raise ValueError(f'no count of bytes: {" ".join(text.split())[-200:]}')
+    key = {'sent': 'sent', 'got': 'value'}[found[1]]
+    return {key: int(found[2]) * 8 / seconds / 1e6, 'unit': 'Mb/s'}
+
+
+def fan_out(each):
+    """Add up what one sent and what many received: the last counts."""
+    sent, got = each[0].get('sent'), [one.get('value') for one in each[1:]]
+    if sent is None or None in got:
+        raise ValueError('no count of who sent and who received')
+    return {'value': sum(got), 'unit': 'Mb/s', 'each': got,
+            'sent': sent * len(got),
+            'loss': max(0.0, 1 - sum(got) / (sent * len(got))) if sent else 0.0}
+
+
 def domcpu(text):
     """Read domcpu's window: {domain id or 'idle' or 'clock': ns}."""
     found = {}
@@ -95,10 +130,16 @@ def domcpu(text):
     return found
 
 
-def figures(point, raw):
-    """Turn what the agent recorded of a point into figures."""
-    read = {'netperf': netperf, 'iperf3': iperf3, 'ping': ping}[point['tool']]
-    each = [read(text, point['test']) for text in raw['outputs']]
+def _value(point, raw):
+    """Read each flow's output, and put them together."""
+    if point['tool'] in ('udpxfer', 'objserve'):
+        each = [octets(text, point['seconds']) for text in raw['outputs']]
+        if point['tool'] == 'udpxfer':
+            return fan_out(each)
+    else:
+        read = {'netperf': netperf, 'iperf3': iperf3, 'ping': ping,
+                'sockperf': sockperf}[point['tool']]
+        each = [read(text, point['test']) for text in raw['outputs']]
     result = {'value': sum(one['value'] for one in each),
               'unit': each[0]['unit'], 'each': [one['value'] for one in each]}
     if 'sent' in each[0]:
@@ -110,6 +151,14 @@ def figures(point, raw):
     if 'silence' in each[0]:
         result['silence_ms'] = (max(one['silence'] for one in each) *
                                 float(point['rate']) * 1000)
+    return result
+
+
+def figures(point, raw):
+    """Turn what the agent recorded of a point into figures."""
+    result = _value(point, raw)
+    if 'held' in raw:
+        result['held'] = raw['held']
     cpu = domcpu(raw['domcpu'])
     names = {str(ident): name for name, ident in raw['domids'].items()}
     result['window'] = cpu['clock'] / 1e9
@@ -122,8 +171,9 @@ def figures(point, raw):
     # CPU seconds per unit of work: a transaction, or 64 KiB.
     unit = 1 if result['unit'] == '/s' else 65536 * 8 / 1e6
     work = result['value'] * result['window'] / unit
-    result['cpu_per_unit'] = (busy / work if work and result['unit'] != '%'
-                              else None)
+    # sockperf's own start, of unknown length, falls into the window.
+    told = result['unit'] != '%' and point['tool'] != 'sockperf'
+    result['cpu_per_unit'] = busy / work if work and told else None
     result['per_packet'] = _per_packet(raw)
     return result
 
@@ -142,8 +192,13 @@ def _per_packet(raw):
     if not packets:
         return {}
     found = {key: total[key] / packets for key in (
-        'doorbells', 'events', 'completions', 'tx_gso', 'upcalls')
-        if key in total}
+        'doorbells', 'events', 'completions', 'tx_gso', 'upcalls',
+        'events_held', 'idle_packets') if key in total}
+    # Each packet is copied when it is delivered, and some before, when they
+    # wait: those would otherwise hold their sender's pages.
+    found['copies'] = sum(total.get(key, 0) for key in (
+        'rx_packets', 'copied_port', 'copied_pair', 'copied_age',
+        'copied_revoke')) / packets
     found['packets'] = packets
     drops = {key: value for key, value in total.items()
              if key.startswith('drop_') and value}

@@ -10,7 +10,8 @@ import subprocess
 from . import results as results_
 from .scenario import systems
 
-COLOURS = ['#9a9a9a', '#c98b3c', '#1f6fb2', '#5aa469', '#8a5fb0', '#c2504d']
+COLOURS = ['#9a9a9a', '#c98b3c', '#1f6fb2', '#5aa469', '#8a5fb0', '#c2504d',
+           '#3fa7a0', '#d68fb5', '#6b6b2f']
 
 
 def _number(value):
@@ -71,6 +72,40 @@ def table(results, scenario):
     return rows
 
 
+def work_table(results, scenario):
+    """Return where the work is, as rows of text cells, the header first.
+
+    Of each domain per unit of traffic, and what a packet takes of the ports'
+    counters: all of them, so both ends' doorbells count.
+    """
+    known = systems()
+    order, cells = _rows(results, scenario)
+    x = results['scenarios'][scenario]['x']
+    scale, word = ((1e9 / 2 / 1e3, 'k instructions')
+                   if results['environment'].get('clock') == 'cost'
+                   else (1e6, 'CPU us'))
+    rows = [['test', 'bytes' if x == 'size' else 'guests', 'system',
+             f'dom0, {word}', 'a', 'others', 'packets', 'hypercalls',
+             'events', 'copies']]
+    for (test, at), found in sorted(cells.items()):
+        for system in (name for name in order if name in found):
+            one = found[system]
+            busy = sum(s for who, s in one['cpu'].items() if who != 'idle')
+            per = one['cpu_per_unit']
+            share = {who: (per * scale * s / busy if per and busy else None)
+                     for who, s in one['cpu'].items() if who != 'idle'}
+            others = [s for who, s in share.items() if who not in ('0', 'a')]
+            each = one.get('per_packet', {})
+            rows.append([test, str(at), known.get(system, {}).get(
+                'title', system), _number(share.get('0')),
+                _number(share.get('a')),
+                _number(sum(others) if others and None not in others
+                        else None),
+                *(_number(each.get(key)) for key in (
+                    'packets', 'doorbells', 'events', 'copies'))])
+    return rows
+
+
 def notes(results, scenario):
     """Return lines under a table: means, loss, latency, spread, thesis."""
     order, cells = _rows(results, scenario)
@@ -91,14 +126,22 @@ def notes(results, scenario):
             if 'silence_ms' in one:
                 lines.append(f'{test} {at}, {system}: longest silence '
                              f'{one["silence_ms"]:g} ms')
+            if 'held' in one:
+                lines.append(f'{test} {at}, {system}: ' + ', '.join(
+                    f'{value:,} {key}' for key, value in one['held'].items()) +
+                    ' in use meanwhile')
+            if one['runs'] > 1:
+                limit = results_.noise_limit(one['unit'])
+                lines.append(
+                    f'{test} {at}, {system}: {one["runs"]} runs are '
+                    f'{one["spread"]:.1%} apart' + (
+                        f', more than the {limit:.0%} that they should be'
+                        if one['spread'] > limit and results['environment'].get(
+                            'clock') == 'cost' else ''))
             if 'latency' in one:
                 lines.append(f'{test} {at}, {system}, us: ' + ', '.join(
                     f'{key} {value:g}'
                     for key, value in one['latency'].items()))
-            if (results['environment'].get('clock') == 'cost' and
-                    one['spread'] > results_.noise_limit(one['unit'])):
-                lines.append(f'{test} {at}, {system}: {one["runs"]} runs are '
-                             f'{one["spread"]:.1%} apart')
     thesis = results['scenarios'][scenario].get('thesis')
     if thesis:
         lines.append(f'In the thesis, {thesis}')
@@ -168,6 +211,9 @@ def plot(results, scenario, folder, kind):
                 'png': 'png size 960,600 font "sans,14"'}[kind]
     label = {'size': 'bytes', 'guests': 'guests'}[x]
     title = results['scenarios'][scenario]['title'].replace('"', '')
+    if 'thesis' in results['scenarios'][scenario]:
+        title += '\\n{/*0.8 thesis, ' + results['scenarios'][scenario][
+            'thesis'].replace('"', '') + '}'
     script = '\n'.join([
         *data, f'set terminal {terminal}', f'set output "{path}"',
         f'set title "{title}"', f'set xlabel "{label}"',
@@ -196,6 +242,14 @@ svg { max-width: 100%; height: auto }
 '''
 
 
+def _html_table(rows):
+    """Return the lines of a table whose first row is its header."""
+    return ['<div class="wide"><table><tr>' + ''.join(
+        f'<th>{html.escape(cell)}' for cell in rows[0]) + '</tr>',
+        *('<tr>' + ''.join(f'<td>{html.escape(cell)}' for cell in row) +
+          '</tr>' for row in rows[1:]), '</table></div>']
+
+
 def page(results, folder):
     """Return the self-contained HTML report."""
     env = results['environment']
@@ -219,13 +273,13 @@ def page(results, folder):
             drawing = drawing.replace("gpDot", f"{name}Dot").replace(
                 'gpPt', f'{name}Pt')
             out.append(drawing)
-        out.append('<div class="wide"><table><tr>' + ''.join(
-            f'<th>{html.escape(cell)}' for cell in rows[0]) + '</tr>')
-        out += ['<tr>' + ''.join(f'<td>{html.escape(cell)}' for cell in row) +
-                '</tr>' for row in rows[1:]]
-        out.append('</table></div><ul class="notes">' + ''.join(
+        out += _html_table(rows)
+        out.append('<ul class="notes">' + ''.join(
             f'<li>{html.escape(line)}' for line in notes(results, name)) +
-            f'<li>Repeat: <code>eval/run {name}</code></ul></section>')
+            f'<li>Repeat: <code>eval/run {name}</code></ul>'
+            '<details><summary>Where the work is</summary>')
+        out += _html_table(work_table(results, name))
+        out.append('</details></section>')
     out.append('<h2>Environment</h2><table class="env">' + ''.join(
         f'<tr><th>{html.escape(key)}<td>{html.escape(str(value))[:200]}'
         for key, value in sorted(env.items())) + '</table></html>')

@@ -6,6 +6,7 @@ one line of a table says. Its id names all that it depends on, so that results
 of different runs can be laid beside each other.
 """
 
+import collections
 import itertools
 import re
 import tomllib
@@ -14,8 +15,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1]
 TESTS = ('TCP_STREAM', 'TCP_MAERTS', 'TCP_RR', 'TCP_CRR', 'UDP_STREAM')
 TOOLS = {'netperf': TESTS, 'iperf3': ('TCP_STREAM', 'UDP_STREAM'),
-         'ping': ('PING',)}
-FLOWS = ('one', 'loopback', 'pairwise', 'all-to-all', 'external')
+         'ping': ('PING',), 'sockperf': ('TCP_RR', 'UDP_RR'),
+         'udpxfer': ('BROADCAST', 'MULTICAST'),
+         'objserve': ('FILE', 'SEGMENT')}
+FLOWS = ('one', 'loopback', 'pairwise', 'all-to-all', 'external', 'fan-out',
+         'from-one')
+CLOCKS = ('cost', 'wall')
+SIZE_MAX = {'objserve': 1 << 24}    # else 65536
+# What a boot is: the testbed's hypervisor, and CPUs as QEMU's -smp has them.
+Boot = collections.namedtuple('Boot', 'xen cpus')
 OUTSIDE = 'outside'             # who is no guest; see the agent
 GUESTS_MAX = 26                 # they are called a to z
 
@@ -44,8 +52,8 @@ def systems():
     table = _read(HERE / 'systems.toml')
     for name, system in table.items():
         _need(f'systems.toml: {name}', system,
-              ('title', 'xen', 'net', 'script', 'bridge', 'host', 'undo',
-               'guest'))
+              ('title', 'xen', 'cpus', 'net', 'script', 'bridge', 'host',
+               'undo', 'guest'))
         for key in ('title', 'xen', 'net'):
             if key not in system:
                 raise EvalError(f'systems.toml: {name} has no {key}')
@@ -64,13 +72,15 @@ def load(name):
         raise EvalError(f'there is no scenario {name}; --list shows them')
     scenario = _read(path)
     _need(name, scenario,
-          ('title', 'about', 'systems', 'thesis', 'x', 'tests'))
+          ('title', 'about', 'clock', 'systems', 'thesis', 'x', 'tests'))
     known = systems()
     for key in ('title', 'about', 'systems', 'x', 'tests'):
         if not scenario.get(key):
             raise EvalError(f'{name}: no {key}')
     if scenario['x'] not in ('size', 'guests'):
         raise EvalError(f'{name}: x is size or guests')
+    if scenario.setdefault('clock', 'cost') not in CLOCKS:
+        raise EvalError(f'{name}: clock is one of {", ".join(CLOCKS)}')
     for test in scenario['tests']:
         _check_test(name, test)
         for system in test.get('systems', scenario['systems']):
@@ -84,7 +94,7 @@ def _check_test(name, test):
     """Check one [[tests]] stanza and fill in what it leaves out."""
     _need(name, test, ('name', 'tool', 'test', 'flows', 'size', 'guests',
                        'seconds', 'repeat', 'vcpus', 'latency', 'rate',
-                       'systems', 'beside', 'event'))
+                       'systems', 'beside', 'event', 'placement'))
     tool = test.setdefault('tool', 'netperf')
     if test.get('test') not in TOOLS.get(tool, ()):
         raise EvalError(f'{name}: {tool} has no test {test.get("test")}')
@@ -95,7 +105,15 @@ def _check_test(name, test):
         raise EvalError(f'{name}: a test is not called "{test["name"]}"')
     alone = test['flows'] in ('loopback', 'external')
     test.setdefault('guests', [1 if alone else 2])
-    for key, low, high in (('size', 1, 65536), ('guests', 1, GUESTS_MAX)):
+    if tool == 'udpxfer' and test['flows'] != 'fan-out':
+        raise EvalError(f'{name}: udpxfer needs flows = "fan-out"')
+    for who, cpus in test.setdefault('placement', {}).items():
+        if not (re.fullmatch('dom0|[a-z]', who) and isinstance(cpus, str) and
+                re.fullmatch('[0-9,-]+', cpus)):
+            raise EvalError(f'{name}: placement is of dom0 or guests, to CPUs '
+                            'as xl vcpu-pin has them')
+    for key, low, high in (('size', 1, SIZE_MAX.get(tool, 65536)),
+                           ('guests', 1, GUESTS_MAX)):
         values = test.get(key)
         if not values or not all(isinstance(v, int) and low <= v <= high
                                  for v in values):
@@ -115,6 +133,11 @@ def flows(kind, guests):
         return [(letter, OUTSIDE) for letter in letters]
     if kind == 'all-to-all':
         return [(s, d) for s in letters for d in letters if s != d]
+    if kind == 'fan-out' and guests > 1:
+        # The sender's own flow first, to all; then what each one receives.
+        return [('a', 'all')] + [(d, 'a') for d in letters[1:]]
+    if kind == 'from-one' and guests > 1:
+        return [(d, 'a') for d in letters[1:]]
     if guests < 2 or (kind == 'pairwise' and guests % 2):
         raise EvalError(f'{kind} does not go with {guests} guests')
     if kind == 'one':
@@ -140,6 +163,7 @@ def points(scenario, repeat=None, seconds=None, only=None):
                 'rate': test.get('rate', ''),
                 'beside': test.get('beside', ''),
                 'event': test.get('event', ''),
+                'placement': test['placement'],
                 'flows': flows(test['flows'], guests),
             }
             point['id'] = '/'.join(str(point[key]) for key in (
@@ -149,11 +173,14 @@ def points(scenario, repeat=None, seconds=None, only=None):
 
 
 def boots(found):
-    """Group points by what one boot of a host can serve."""
+    """Group points by what one boot of a host can serve: {Boot: points}."""
     known, groups = systems(), {}
     for point in found:
-        groups.setdefault(known[point['system']]['xen'], []).append(point)
+        system = known[point['system']]
+        boot = Boot(system['xen'], system.get('cpus', ''))
+        groups.setdefault(boot, []).append(point)
     for group in groups.values():
-        # Guests stay between points: fewest changes first.
-        group.sort(key=lambda p: (p['system'], p['vcpus']))
+        # Guests stay from point to point when the next one needs them.
+        group.sort(key=lambda p: (p['system'], p['vcpus'], p['beside'],
+                                  p['guests']))
     return groups

@@ -82,12 +82,12 @@ class Testbed:
         self.modules, self.qemu, self.xen = modules, qemu, xen
         self.clock, self.build, self.say = clock, build, say
 
-    def prepare(self, flavours):
+    def prepare(self, boots):
         """Bring what the boots need up to date."""
         if not self.build:
             return
         with self.common.build_lock('xen'):
-            self.xen.build(flavours)
+            self.xen.build(sorted({boot.xen for boot in boots}))
         with self.common.build_lock():
             self.modules.build()
             self.image.dom0()
@@ -98,14 +98,19 @@ class Testbed:
         version = command_output(['qemu-system-x86_64', '--version'])
         return {**environment(), 'target': 'testbed', 'clock': self.clock,
                 'qemu': version.split(' Copyright')[0],
+                'qemu_cpu': self.qemu.CPU, 'xen_options': self.qemu.XEN_ARGS,
+                'dom0_options': self.qemu.DOM0_ARGS,
+                'topology': f'{self.qemu.CLOCKS[self.clock][0]} CPU(s), or as '
+                            'the system says',
                 'guest_kernel': self.modules.kernel()[1]}
 
-    def run(self, flavour, points, limit):
+    def run(self, boot, points, limit):
         """Boot a host and run points; return records and problems."""
         one = self.qemu.Run(
-            'eval', flavour, self.clock, timeout=limit,
+            'eval', boot.xen, self.clock, cpus=boot.cpus, timeout=limit,
             memory=1536 + 256 * (1 + max(p['guests'] for p in points)),
-            label=flavour, env={'EVAL_PLAN': plan(points)})
+            label=f'{boot.xen} {boot.cpus}'.rstrip(),
+            env={'EVAL_PLAN': plan(points)})
         one.go()
         problems = [text for text in one.problems
                     if not text.startswith('not ok - point')]
@@ -120,16 +125,19 @@ class Host:
     def __init__(self, folder, say):
         self.folder, self.say = folder, say
 
-    def prepare(self, flavours):
+    def prepare(self, boots):
         """Check that this is a dom0, and make what the agent calls."""
         if os.geteuid() or not os.path.exists('/proc/xen/capabilities'):
             raise EvalError('--target host: run it as root in dom0')
-        for tool in ('xl', 'xenstore-read', 'gcc'):
+        built = shutil.which('domcpu')
+        for tool in ('xl', 'xenstore-read', *(() if built else ('gcc',))):
             if not shutil.which(tool):
                 raise EvalError(f'--target host needs {tool}')
         tools = self.folder / 'bin'
         tools.mkdir(parents=True, exist_ok=True)
         shutil.copy(TESTBED / 'dom0/guest', tools / 'guest')
+        if built:
+            return
         if subprocess.run(['gcc', '-std=gnu99', '-O2', '-o',
                            tools / 'domcpu', TESTBED / 'dom0/domcpu.c',
                            '-lxenctrl']).returncode:
@@ -141,18 +149,18 @@ class Host:
                 'xen': command_output(['xl', 'info', 'xen_version']),
                 'topology': command_output(['xl', 'info', '-n'])[:4000]}
 
-    def run(self, flavour, points, limit):
+    def run(self, boot, points, limit):
         """Run points here; a system of another hypervisor needs a reboot."""
         ours = shutil.which('hicampctl') and not subprocess.run(
             ['hicampctl', 'info'], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL).returncode
-        if flavour == 'release' and not ours:
+        if boot.xen == 'release' and not ours:
             self.say('this host runs without hicamp: its points are left out; '
                      'boot it with hicamp=on and use --resume')
             return [], []
-        path = self.folder / f'plan-{flavour}.json'
+        path = self.folder / f'plan-{boot.xen}.json'
         path.write_text(plan(points))
-        records = self.folder / f'records-{flavour}.jsonl'
+        records = self.folder / f'records-{boot.xen}.jsonl'
         records.unlink(missing_ok=True)
         env = dict(os.environ, PATH=f'{self.folder}/bin:{os.environ["PATH"]}')
         try:

@@ -3,6 +3,8 @@
 
 import contextlib
 import copy
+import importlib.machinery
+import importlib.util
 import io
 import json
 import os
@@ -23,6 +25,15 @@ RECORDED = HERE / 'recorded'
 def recorded(name):
     """Return what a program printed once."""
     return (RECORDED / name).read_text()
+
+
+def load_run():
+    """Import eval/run, whose name has no suffix."""
+    loader = importlib.machinery.SourceFileLoader('eval_run', str(EVAL / 'run'))
+    run = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader('eval_run', loader))
+    loader.exec_module(run)
+    return run
 
 
 def gate_results():
@@ -70,6 +81,25 @@ class Parsers(unittest.TestCase):
         found = parse.netperf(recorded('netperf-rr-latency.txt'), 'TCP_RR')
         self.assertLessEqual(found['latency']['p50'],
                              found['latency']['p99'])
+
+    def test_sockperf_knows_the_long_tail(self):
+        found = parse.sockperf(recorded('sockperf-tcp.txt'), 'TCP_RR')
+        self.assertEqual(list(found['latency']),
+                         ['p50', 'p90', 'p99', 'p99.9', 'max'])
+        self.assertEqual(found['latency']['p99.9'], 17.631)
+        self.assertAlmostEqual(found['value'], 340311 / 1.55)
+        with self.assertRaisesRegex(ValueError, 'Connection refused'):
+            parse.sockperf('sockperf: ERROR: Connection refused', 'TCP_RR')
+
+    def test_fan_out_counts_what_all_received(self):
+        point = {'tool': 'udpxfer', 'test': 'MULTICAST', 'seconds': 2}
+        raw = {'outputs': ['sent 2000000', 'got 1000000', 'noise\ngot 500000']}
+        found = parse._value(point, raw)
+        self.assertEqual((found['value'], found['each']), (6, [4, 2]))
+        self.assertEqual((found['sent'], found['loss']), (16, 0.625))
+        for bad in (['got 1', 'got 1'], ['sent 1', 'sent 1'], ['sent 1', '']):
+            with self.assertRaises(ValueError):
+                parse._value(point, {'outputs': bad})
 
     def test_iperf3_tcp_and_udp(self):
         tcp = parse.iperf3(recorded('iperf3-tcp.json'), 'TCP_STREAM')
@@ -121,15 +151,33 @@ class Scenarios(unittest.TestCase):
         self.assertEqual(len(scenario.flows('all-to-all', 5)), 20)
         self.assertEqual(scenario.flows("external", 1), [("a", "outside")])
         self.assertEqual(scenario.flows('loopback', 1), [('a', 'a')])
-        for kind, guests in (('pairwise', 3), ('one', 1)):
+        self.assertEqual(scenario.flows('fan-out', 3),
+                         [('a', 'all'), ('b', 'a'), ('c', 'a')])
+        self.assertEqual(scenario.flows('from-one', 3),
+                         [('b', 'a'), ('c', 'a')])
+        for kind, guests in (('pairwise', 3), ('one', 1), ('fan-out', 1),
+                             ('from-one', 1)):
             with self.assertRaises(scenario.EvalError):
                 scenario.flows(kind, guests)
+
+    def test_who_needs_several_cpus_is_not_run_on_one(self):
+        for argv, says in ((['wall', '--clock', 'cost'], 'several CPUs'),
+                           (['pinned', 'gate'], 'one kind after the other'),
+                           (['gate', '--jobs', '0'], '--jobs')):
+            done = subprocess.run([EVAL / 'run', '--dry-run', *argv],
+                                  timeout=60, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(says, done.stderr)
 
     def test_one_boot_serves_all_points_of_a_hypervisor(self):
         found = [point for name in scenario.names()
                  for point in scenario.points(scenario.load(name))]
         groups = scenario.boots(found)
-        self.assertEqual(set(groups), {'stock', 'release'})
+        self.assertEqual({boot.xen for boot in groups}, {'stock', 'release'})
+        for boot, group in groups.items():
+            known = scenario.systems()
+            self.assertEqual({known[p['system']].get('cpus', '')
+                              for p in group}, {boot.cpus})
         self.assertEqual(sum(map(len, groups.values())), len(found))
 
     def test_spelling_mistakes_are_errors(self):
@@ -137,7 +185,9 @@ class Scenarios(unittest.TestCase):
         for bad in ({'sizes': [1]}, {'test': 'TCP_STREAMS'}, {'size': [0]},
                     {'size': [70000]}, {'guests': [27]}, {'flows': 'ring'},
                     {'seconds': 1}, {'repeat': 0}, {'name': 'a/b'},
-                    {'tool': 'iperf3', 'test': 'TCP_RR'}):
+                    {'tool': 'iperf3', 'test': 'TCP_RR'},
+                    {'tool': 'udpxfer', 'test': 'BROADCAST'},
+                    {'placement': {'a': 0}}, {'placement': {'B': '0'}}):
             with self.assertRaises(scenario.EvalError, msg=str(bad)):
                 scenario._check_test('x', {**good, **bad})
 
@@ -220,14 +270,23 @@ class Runs(unittest.TestCase):
             results.add(found, points, records, [])
             self.assertEqual(len(results.done(found)), 2)
 
+    def test_boots_are_shared_out_and_nothing_is_lost(self):
+        run = load_run()
+        points = [point for name in run.STANDARD
+                  for point in scenario.points(scenario.load(name))]
+        for jobs in (1, 2, 4):
+            found = run.share_out(points, 'cost', jobs)
+            self.assertEqual(sorted(p['id'] for _, part in found for p in part),
+                             sorted(p['id'] for p in points))
+            times = [run.estimate(part, 'cost') for _, part in found]
+            self.assertEqual(times, sorted(times, reverse=True))
+            self.assertEqual(len(found) == 2, jobs == 1)
+            for boot, part in found:
+                self.assertEqual(set(scenario.boots(part)), {boot})
+        self.assertLess(run.estimate_all(points, 'cost', 2), 60 * 60)
+
     def test_a_run_with_a_failed_point_ends_non_zero(self):
-        import importlib.machinery
-        import importlib.util
-        loader = importlib.machinery.SourceFileLoader('eval_run',
-                                                      str(EVAL / 'run'))
-        run = importlib.util.module_from_spec(
-            importlib.util.spec_from_loader('eval_run', loader))
-        loader.exec_module(run)
+        run = load_run()
         records = target.read_records(RECORDED / 'agent.jsonl')
 
         class Fake:
@@ -339,8 +398,22 @@ class Report(unittest.TestCase):
         again['id'] = again['id'][:-1] + '1'
         again['result']['value'] *= 1.02
         found['points'].append(again)
-        self.assertTrue(any('2.0% apart' in line for line in
-                            report.notes(found, 'gate')))
+        self.assertTrue(any('2.0% apart, more than the 1%' in line
+                            for line in report.notes(found, 'gate')))
+        again['result']['value'] = found['points'][0]['result']['value'] * 1.005
+        lines = report.notes(found, 'gate')
+        self.assertTrue(any('0.5% apart' in line for line in lines))
+        self.assertFalse(any('more than' in line for line in lines))
+
+    def test_the_work_is_told_by_domain_and_adds_up(self):
+        found = gate_results()
+        main, work = (part(found, 'gate') for part in (report.table,
+                                                       report.work_table))
+        for row, whole in zip(work[1:], main[1:]):
+            self.assertAlmostEqual(sum(map(float, row[3:6])), float(whole[-1]),
+                                   delta=0.5)
+            self.assertGreater(float(row[7]), 0.9)      # doorbells a packet
+            self.assertAlmostEqual(float(row[9]), 1, delta=0.1)     # copies
 
     def test_publish_shows_the_last_set_that_has_a_scenario(self):
         old, new = gate_results(), gate_results()

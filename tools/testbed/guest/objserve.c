@@ -5,8 +5,9 @@
  *
  *   objserve serve PORT file|segment BYTES    the object lies in a file (its
  *                                             page cache) or in a segment
- *   objserve fetch HOST PORT COUNT            get it COUNT times over one
- *                                             connection; print the bytes
+ *   objserve fetch HOST PORT COUNT [SECONDS]  get it COUNT times over one
+ *                                             connection, or until so long is
+ *                                             over; print the bytes
  *
  * One child per connection.
  */
@@ -23,6 +24,7 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hicamp_segment.h"
@@ -112,18 +114,28 @@ static int serve(int port, const char *kind, size_t bytes)
     }
 }
 
-static int fetch(const char *host, int port, unsigned int count)
+static double now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* What arrives after seconds (0: no limit) is not counted. */
+static int fetch(const char *host, int port, unsigned int count, double seconds)
 {
     static const char get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
     static char buf[1 << 17];
     unsigned long long total = 0;
+    double end_at = seconds ? now() + seconds : 0;
     int s = socket(AF_INET, SOCK_STREAM, 0);
 
     if ( !inet_aton(host, &to.sin_addr) ||
          connect(s, (void *)&to, sizeof(to)) )
         die("connect");
-    while ( count-- )
+    while ( count-- && (!end_at || now() < end_at) )
     {
         size_t have = 0, length, got;
         char *end, *field;
@@ -141,8 +153,12 @@ static int fetch(const char *host, int port, unsigned int count)
         field = strstr(buf, "Content-Length: ");
         length = strtoull(field + 16, NULL, 10);
         for ( got = have - (end + 4 - buf); got < length; got += n )
+        {
+            if ( end_at && now() >= end_at )
+                break;
             if ( (n = read(s, buf, sizeof(buf))) <= 0 )
                 die("body");
+        }
         total += got;
     }
     printf("%llu\n", total);
@@ -153,8 +169,9 @@ int main(int argc, char **argv)
 {
     if ( argc == 5 && !strcmp(argv[1], "serve") )
         return serve(atoi(argv[2]), argv[3], strtoull(argv[4], NULL, 0));
-    if ( argc == 5 && !strcmp(argv[1], "fetch") )
-        return fetch(argv[2], atoi(argv[3]), atoi(argv[4]));
+    if ( (argc == 5 || argc == 6) && !strcmp(argv[1], "fetch") )
+        return fetch(argv[2], atoi(argv[3]), atoi(argv[4]),
+                     argc == 6 ? atof(argv[5]) : 0);
     fprintf(stderr, "usage: objserve serve|fetch ...\n");
     return 2;
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Send a file by UDP at a steady rate, or receive one: numbered datagrams, put
- * together in order; what is lost, doubled or out of order is told.
+ * together in order; what is lost, doubled or out of order is told.  Or send as
+ * fast as it goes to a group or a broadcast address, by eth0, and count what
+ * arrives of it.
  *
  *   udpxfer send FILE HOST PORT BYTES_PER_SECOND DATAGRAM
  *   udpxfer recv FILE PORT SECONDS
+ *   udpxfer flood HOST PORT DATAGRAM SECONDS    prints "sent BYTES"
+ *   udpxfer count PORT SECONDS [GROUP]          prints "got BYTES"
  *
  * recv prints "received N lost N doubled N late N"; it fails when a datagram is
  * missing or came twice, or when nothing came for SECONDS.
@@ -13,6 +17,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -144,6 +149,56 @@ static int do_recv(const char *file, int port, int seconds)
 	return !total || received != total || doubled;
 }
 
+static int do_flood(const char *host, int port, size_t datagram, double seconds)
+{
+	struct ip_mreqn by = { .imr_ifindex = if_nametoindex("eth0") };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), one = 1;
+	unsigned long long bytes = 0;
+	double end = now() + seconds;
+
+	if (datagram > DATAGRAM_MAX || inet_pton(AF_INET, host, &to.sin_addr) != 1)
+		errx(2, "%s is no address, or datagrams too long", host);
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof(by));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		err(2, "connect");
+	while (now() < end) {
+		if (send(fd, &buf, datagram, 0) < 0)
+			err(2, "send");
+		bytes += datagram;
+	}
+	printf("sent %llu\n", bytes);
+	return 0;
+}
+
+static int do_count(int port, double seconds, const char *group)
+{
+	struct ip_mreqn in = { .imr_ifindex = if_nametoindex("eth0") };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_port = htons(port) };
+	struct timeval wait = { .tv_usec = 100000 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	unsigned long long bytes = 0;
+	double end = now() + seconds;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		err(2, "bind");
+	if (group && (inet_pton(AF_INET, group, &in.imr_multiaddr) != 1 ||
+		      setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &in,
+				 sizeof(in))))
+		err(2, "%s", group);
+	while (now() < end) {
+		ssize_t n = recv(fd, &buf, sizeof(buf), 0);
+
+		bytes += n > 0 ? n : 0;
+	}
+	printf("got %llu\n", bytes);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 7 && !strcmp(argv[1], "send"))
@@ -151,5 +206,10 @@ int main(int argc, char **argv)
 			       atoi(argv[6]));
 	if (argc == 5 && !strcmp(argv[1], "recv"))
 		return do_recv(argv[2], atoi(argv[3]), atoi(argv[4]));
+	if (argc == 6 && !strcmp(argv[1], "flood"))
+		return do_flood(argv[2], atoi(argv[3]), atoi(argv[4]),
+				atof(argv[5]));
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "count"))
+		return do_count(atoi(argv[2]), atof(argv[3]), argv[4]);
 	errx(2, "usage: see the source");
 }

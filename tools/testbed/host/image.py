@@ -21,7 +21,8 @@ GUEST = common.BUILD / 'guest'
 DOM0_PACKAGES = [
     'bridge-utils', 'busybox-static', 'ethtool', 'iperf3', 'iproute2',
     'iputils-ping', 'kmod', 'mount', 'netcat-openbsd', 'netperf',
-    'openvswitch-switch', 'procps', 'python3-minimal', 'socat', 'tcpdump',
+    'openvswitch-switch', 'procps', 'python3-minimal', 'socat', 'sockperf',
+    'tcpdump',
     'xen-utils-4.17', 'xenstore-utils',
 ]
 
@@ -46,7 +47,8 @@ GUEST_MODULES = ['xen-netfront', 'af_packet', 'pktgen', 'veth', 'vxlan',
 GUEST_BINARIES = [
     '/bin/busybox', '/bin/ip', '/usr/bin/flock', '/usr/bin/netperf',
     '/usr/bin/netserver',
-    '/usr/bin/iperf3', '/usr/bin/socat', '/usr/bin/tcpdump',
+    '/usr/bin/iperf3', '/usr/bin/socat', '/usr/bin/sockperf',
+    '/usr/bin/tcpdump',
     '/usr/sbin/ethtool', '/sbin/bridge', '/sbin/tc', '/bin/ss', '/bin/kmod',
     '/usr/bin/xenstore-ls', '/usr/bin/xenstore-read',
     '/usr/bin/xenstore-write',
