@@ -92,3 +92,29 @@ class Profile(unittest.TestCase):
         self.assertLess(text.index('| c | linux |  | 2,000 |'),
                         text.index('| a | xen | 100 | 10 |'))
         self.assertNotIn('| b |', text)
+
+    def test_the_first_stage_that_fits_has_a_function(self):
+        known = profile.stages('# a comment\n\ncopies: xen/(mem.*|sink)\n'
+                               'Xen: xen/.*\n')
+        found = {('xen', 'memcpy'): 5, ('xen', 'sink'): 1, ('xen', 'x'): 2,
+                 ('linux', 'memcpy'): 7}
+        self.assertEqual(profile.by_stage(found, known),
+                         {'copies': 6, 'Xen': 2, 'else': 7})
+        self.assertIn('| copies | 6 |',
+                      profile.table('rr', {'hicamp': found}, 2, known))
+
+    def test_each_function_has_a_stage(self):
+        known = profile.stages(profile.STAGES.read_text())
+        self.assertGreater(len(known), 10)
+        for area in ('xen', 'linux', 'user', 'xen, hicamp', 'new_module'):
+            self.assertNotIn('else', profile.by_stage({(area, 'any'): 1},
+                                                      known))
+        self.assertEqual(profile.by_stage({('xen, hicamp', 'memcpy'): 1,
+                                           ('linux', 'tcp_ack'): 2}, known),
+                         {'switch and copy': 1, 'sockets, TCP, UDP, IP': 2})
+
+    def test_functions_of_hicamp_are_told_apart_from_xen(self):
+        symbols = profile.Symbols(XEN, DOM0, GUEST, ['copy'])
+        self.assertEqual(symbols.name(0xffff82d040201004),
+                         ('xen, hicamp', 'copy'))
+        self.assertEqual(symbols.name(0xffff82d040200004), ('xen', 'start'))
