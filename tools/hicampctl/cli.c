@@ -106,18 +106,22 @@ static const struct command commands[] = {
       "Set how many lines a domain may use, or its tenant: domains of the\n"
       "same tenant share a quota and equal interned lines; 0: by itself.\n" },
 
-    { "param", "list", 0, 0, 0, cmd_param_list, "",
-      "Print all parameters of the host.\n" },
-    { "param", "get", 1, 1, 0, cmd_param_get, "NAME",
+    { "param", "list", 0, 0, OPT_PORT, cmd_param_list, "[--port PORT]",
+      "Print all parameters of the host, or those that a port can have.\n" },
+    { "param", "get", 1, 1, OPT_PORT, cmd_param_get, "NAME [--port PORT]",
       "Print a parameter.\n" },
-    { "param", "set", 2, 2, 0, cmd_param_set, "NAME VALUE",
-      "Set a parameter: borrow-age (us that a payload may wait where it is),\n"
-      "borrow-pair (packets of one sender that may, for one receiver), quota\n"
-      "(lines, of domains that get their first port from now on), orphan-life\n"
-      "(s that flows are followed without a driver domain; 0: for ever), rx-event\n"
+    { "param", "set", 2, 2, OPT_PORT, cmd_param_set,
+      "NAME VALUE\n"
+      "       hicampctl param set NAME VALUE|host --port PORT",
+      "Set a parameter, of the host or of one port (host: as the host has it).\n"
+      "Of both: borrow-age (us that a payload may wait where it is),\n"
+      "borrow-pair (packets of one sender that may, for one receiver), rx-event\n"
       "(us between events for a guest that runs; 0: none), rx-event-packets (that\n"
       "do not wait for that), offload (bytes that a sender copies by itself,\n"
-      "the rest is an idle CPU's; 0: all).\n" },
+      "the rest is an idle CPU's; 0: all), weight (1 to 16: a sender's share of a\n"
+      "receiver whom more is sent than it takes).  Of the host alone: quota\n"
+      "(lines, of domains that get their first port from now on), orphan-life\n"
+      "(s that flows are followed without a driver domain; 0: for ever).\n" },
 
     { "admin", "set", 1, 1, 0, cmd_admin_set, "DOMID",
       "Name the domain that administers the switch.\n" },
@@ -142,6 +146,7 @@ static const struct option options[] = {
     { "tenant",       required_argument, NULL, 't' },
     { "packets",      no_argument,       NULL, 'k' },
     { "orphans",      no_argument,       NULL, 'o' },
+    { "port",         required_argument, NULL, 'i' },
     { NULL, 0, NULL, 0 },
 };
 
@@ -149,7 +154,7 @@ static const struct option options[] = {
 static const char *const option_name[] = {
     "json", "mac", "mtu", "antispoof", "no-antispoof", "watch", "count",
     "cookie", "replace", "batch", "copy", "no-copy", "quota", "tenant",
-    "packets", "orphans",
+    "packets", "orphans", "port",
 };
 
 static void usage_line(const struct command *c, const char *lead, FILE *out)
@@ -236,6 +241,14 @@ static int parse_option(struct cli *cli, int c, struct err *err)
 
     case 'o':
         cli->given |= OPT_ORPHANS;
+        return 0;
+
+    case 'i':
+        cli->given |= OPT_PORT;
+        if ( !parse_port(optarg, &cli->port) )
+            return err_set(err, EXIT_USAGE,
+                           "--port: '%.64s' is neither DOMID.DEVID nor a port "
+                           "id", optarg);
         return 0;
 
     case 'w':

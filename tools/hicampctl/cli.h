@@ -32,6 +32,7 @@
 #define OPT_TENANT          (1u << 13)
 #define OPT_PACKETS         (1u << 14)
 #define OPT_ORPHANS         (1u << 15)
+#define OPT_PORT            (1u << 16)
 
 struct cli
 {
@@ -45,6 +46,7 @@ struct cli
     const char *batch;
     uint64_t quota;         /* lines */
     uint32_t tenant;
+    struct port_name port;
 
     int nr_args;            /* what is left of the command line */
     char **arg;

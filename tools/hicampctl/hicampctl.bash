@@ -25,9 +25,10 @@ _hicampctl()
     param)            all='list get set' ;;
     'meter set'*)     all='--packets' ;;
     'domain set'*)    all='--quota --tenant' ;;
+    'param list'*)    all='--port' ;;
     'param get'*|'param set'*)
                       all='borrow-age borrow-pair quota orphan-life rx-event
-                           rx-event-packets offload' ;;
+                           rx-event-packets offload weight --port' ;;
     'port stats'*)    all='--watch --count' ;;
     'port create'*)   all='--mac --mtu --antispoof --copy' ;;
     'port set'*)      all='--mac --mtu --antispoof --no-antispoof

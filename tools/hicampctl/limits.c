@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What domains may use, and the host's parameters: domain, param. */
+/* What domains may use; parameters of the host and of ports: domain, param. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -117,35 +117,66 @@ static const struct
 {
     uint32_t param;
     const char *name, *unit;
+    bool of_host;           /* alone */
 } params[] = {
-    { HICAMP_PARAM_BORROW_AGE_US, "borrow-age", "us" },
-    { HICAMP_PARAM_BORROW_PAIR, "borrow-pair", "packets" },
-    { HICAMP_PARAM_QUOTA, "quota", "lines" },
-    { HICAMP_PARAM_ORPHAN_S, "orphan-life", "s" },
-    { HICAMP_PARAM_RX_EVENT_US, "rx-event", "us" },
-    { HICAMP_PARAM_RX_EVENT_PACKETS, "rx-event-packets", "packets" },
-    { HICAMP_PARAM_OFFLOAD, "offload", "bytes" },
+    { HICAMP_PARAM_BORROW_AGE_US, "borrow-age", " us", false },
+    { HICAMP_PARAM_BORROW_PAIR, "borrow-pair", " packets", false },
+    { HICAMP_PARAM_QUOTA, "quota", " lines", true },
+    { HICAMP_PARAM_ORPHAN_S, "orphan-life", " s", true },
+    { HICAMP_PARAM_RX_EVENT_US, "rx-event", " us", false },
+    { HICAMP_PARAM_RX_EVENT_PACKETS, "rx-event-packets", " packets", false },
+    { HICAMP_PARAM_OFFLOAD, "offload", " bytes", false },
+    { HICAMP_PARAM_WEIGHT, "weight", "", false },
 };
 
 static int find_param(const struct cli *cli, unsigned int *i, struct err *err)
 {
     for ( *i = 0; *i < ARRAY_SIZE(params); ++*i )
         if ( !strcmp(params[*i].name, cli->arg[0]) )
-            return 0;
+            break;
 
-    return err_set(err, EXIT_USAGE,
-                   "param: '%.64s' is not a parameter (try param list)",
-                   cli->arg[0]);
+    if ( *i == ARRAY_SIZE(params) )
+        return err_set(err, EXIT_USAGE,
+                       "param: '%.64s' is not a parameter (try param list)",
+                       cli->arg[0]);
+    if ( (cli->given & OPT_PORT) && params[*i].of_host )
+        return err_set(err, EXIT_USAGE,
+                       "param: only the host has %s, no port has its own",
+                       params[*i].name);
+
+    return 0;
 }
 
-static int read_param(struct cli *cli, unsigned int i, uint64_t *value,
-                      struct err *err)
+/* The id of the port that --port names; 0, which is the host, without one. */
+static int port_id(struct cli *cli, uint32_t *id, struct err *err)
 {
-    struct hicamp_param p = { .param = params[i].param };
+    const struct hicamp_port_info *p;
+
+    *id = 0;
+    if ( !(cli->given & OPT_PORT) )
+        return 0;
+
+    p = ops_find_port(&cli->ops, &cli->port, err);
+    if ( !p )
+        return -1;
+    *id = p->port;
+
+    return 0;
+}
+
+/* What is in effect; *own: of the port itself, not as the host has it. */
+static int read_param(struct cli *cli, unsigned int i, uint32_t port,
+                      uint64_t *value, bool *own, struct err *err)
+{
+    struct hicamp_param p = { .param = params[i].param, .port = port };
 
     if ( ops_call(&cli->ops, HICAMP_OP_param_get, &p, sizeof(p),
                   params[i].name, err) )
         return -1;
+
+    *own = port && p.value != HICAMP_PARAM_INHERIT;
+    if ( port && !*own )
+        return read_param(cli, i, 0, value, own, err);
     *value = p.value;
 
     return 0;
@@ -157,9 +188,10 @@ static int print_params(struct cli *cli, unsigned int first, unsigned int nr,
 {
     struct json j;
     unsigned int i;
+    uint32_t port, owned = 0;
     int rc = 0;
 
-    if ( cli_connect(cli, err) )
+    if ( cli_connect(cli, err) || port_id(cli, &port, err) )
         return -1;
 
     if ( cli->given & OPT_JSON )
@@ -167,21 +199,33 @@ static int print_params(struct cli *cli, unsigned int first, unsigned int nr,
         json_init(&j, cli->out);
         json_open(&j, NULL, '{');
     }
-    for ( i = first; !rc && i < first + nr; i++ )
+    for ( i = first; i < first + nr; i++ )
     {
         uint64_t value;
+        bool own;
 
-        rc = read_param(cli, i, &value, err);
+        if ( port && params[i].of_host )
+            continue;
+        rc = read_param(cli, i, port, &value, &own, err);
         if ( rc )
             break;
+        owned |= (uint32_t)own << i;
         if ( cli->given & OPT_JSON )
             json_num(&j, params[i].name, value);
         else
-            fprintf(cli->out, "%-17s %" PRIu64 " %s\n", params[i].name, value,
-                    params[i].unit);
+            fprintf(cli->out, "%-17s %" PRIu64 "%s%s\n", params[i].name, value,
+                    params[i].unit, own ? " (its own)" : "");
     }
     if ( cli->given & OPT_JSON )
     {
+        if ( port )
+        {
+            json_open(&j, "own", '[');
+            for ( i = 0; i < ARRAY_SIZE(params); i++ )
+                if ( owned & (1u << i) )
+                    json_str(&j, NULL, params[i].name);
+            json_close(&j, ']');
+        }
         json_close(&j, '}');
         json_end(&j);
     }
@@ -203,17 +247,18 @@ int cmd_param_get(struct cli *cli, struct err *err)
 
 int cmd_param_set(struct cli *cli, struct err *err)
 {
-    struct hicamp_param p = { .pad = 0 };
+    struct hicamp_param p = { .value = HICAMP_PARAM_INHERIT };
     unsigned int i;
 
     if ( find_param(cli, &i, err) )
         return -1;
     p.param = params[i].param;
-    if ( !parse_num(cli->arg[1], UINT64_MAX, &p.value) )
+    if ( !((cli->given & OPT_PORT) && !strcmp(cli->arg[1], "host")) &&
+         !parse_num(cli->arg[1], HICAMP_PARAM_INHERIT - 1, &p.value) )
         return err_set(err, EXIT_USAGE, "param set: '%.64s' is not a number",
                        cli->arg[1]);
 
-    if ( cli_connect(cli, err) ||
+    if ( cli_connect(cli, err) || port_id(cli, &p.port, err) ||
          ops_call(&cli->ops, HICAMP_OP_param_set, &p, sizeof(p),
                   params[i].name, err) )
         return -1;

@@ -60,6 +60,8 @@ static const struct
       "domain % has lines in use, its tenant cannot change" },
     { HICAMP_OP_param_get, ENOENT, "%: unknown to this hypervisor" },
     { HICAMP_OP_param_set, ENOENT, "%: unknown to this hypervisor" },
+    { HICAMP_OP_param_get, ENODEV, "%: the port is not there any more" },
+    { HICAMP_OP_param_set, ENODEV, "%: the port is not there any more" },
 
     { ANY, ENOSYS,
       "this hypervisor has no hicamp: built without CONFIG_HICAMP or booted "

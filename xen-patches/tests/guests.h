@@ -29,7 +29,7 @@
 #define GUESTS                  48
 
 /* How many packets of one sender can wait where that many places are left. */
-#define WAIT_ALONE(left)        ((left) * WAIT_SHARE / (WAIT_SHARE + 1) + 1)
+#define WAIT_ALONE(left)        ((left) * 4 / (4 + 1) + 1)
 #define WAIT_FULL               WAIT_ALONE(WAIT_SLOTS)
 
 #define GUEST_BUFS              256

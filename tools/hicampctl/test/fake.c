@@ -424,16 +424,32 @@ static int op_dump(struct hicamp_query *q)
 
 static int op_param(struct hicamp_param *p, bool set)
 {
-    if ( p->pad || (!set && p->value) )
+    uint64_t *value = &fake.param[p->param];
+
+    if ( !set && p->value )
         return -EINVAL;
     if ( !p->param || p->param >= ARRAY_SIZE(fake.param) )
         return -ENOENT;
-    if ( set && p->value > 1000000 )
+    if ( set && p->value > 1000000 &&
+         !(p->port && p->value == HICAMP_PARAM_INHERIT) )
         return -EINVAL;
+    if ( p->port )
+    {
+        value = &fake.own[p->param];
+        if ( set && fake.own_port != p->port )
+            memset(fake.own, 0xff, sizeof(fake.own));
+        if ( set )
+            fake.own_port = p->port;
+        if ( fake.own_port != p->port )
+        {
+            p->value = HICAMP_PARAM_INHERIT;
+            return 0;
+        }
+    }
     if ( set )
-        fake.param[p->param] = p->value;
+        *value = p->value;
     else
-        p->value = fake.param[p->param];
+        p->value = *value;
 
     return 0;
 }

@@ -327,7 +327,8 @@ static void parameters_are_read_and_set(void)
                        "orphan-life       0 s\n"
                        "rx-event          0 us\n"
                        "rx-event-packets  0 packets\n"
-                       "offload           0 bytes\n"), "%s", out);
+                       "offload           0 bytes\n"
+                       "weight            0\n"), "%s", out);
     GOOD("param", "set", "borrow-pair", "0");
     CHECK(!fake.param[HICAMP_PARAM_BORROW_PAIR] && !*out, "%s", out);
     GOOD("param", "get", "borrow-pair");
@@ -336,6 +337,40 @@ static void parameters_are_read_and_set(void)
     CHECK(!strcmp(out, "{\"borrow-age\":500}\n"), "%s", out);
     GOOD("param", "list", "--json");
     is_json("param list");
+}
+
+static void a_port_may_have_its_own_parameters(void)
+{
+    fake_reset();
+    fake_ports(3);
+    GOOD("param", "set", "weight", "5", "--port", "1.0");
+    CHECK(!*out && fake.own_port == fake.port[0].port &&
+          fake.own[HICAMP_PARAM_WEIGHT] == 5, "%s", out);
+    GOOD("param", "get", "weight", "--port", "1.0");
+    CHECK(!strcmp(out, "weight            5 (its own)\n"), "%s", out);
+    GOOD("param", "list", "--port", "1.0");
+    CHECK(!strcmp(out, "borrow-age        1000 us\n"
+                       "borrow-pair       64 packets\n"
+                       "rx-event          0 us\n"
+                       "rx-event-packets  0 packets\n"
+                       "offload           0 bytes\n"
+                       "weight            5 (its own)\n"), "%s", out);
+    GOOD("param", "list", "--port", "1.0", "--json");
+    is_json("param list");
+    CHECK(strstr(out, "\"weight\":5,\"own\":[\"weight\"]"), "%s", out);
+    GOOD("param", "get", "weight", "--port", "2.0");
+    CHECK(!strcmp(out, "weight            0\n"), "%s", out);
+    GOOD("param", "set", "weight", "host", "--port", "1.0");
+    CHECK(fake.own[HICAMP_PARAM_WEIGHT] == HICAMP_PARAM_INHERIT, "inherits");
+    BAD(2, "param: only the host has quota, no port has its own", "param",
+        "set", "quota", "5", "--port", "1.0");
+    BAD(2, "--port: 'x' is neither DOMID.DEVID nor a port id", "param", "list",
+        "--port", "x");
+    BAD(2, "param set: 'host' is not a number", "param", "set", "weight",
+        "host");
+    BAD(1, "no port 99.0", "param", "set", "weight", "5", "--port", "99.0");
+    BAD(1, "weight: the hypervisor takes a value to be out of its range",
+        "param", "set", "weight", "1000001", "--port", "1.0");
 }
 
 static void rates_are_read_and_set(void)
@@ -683,6 +718,7 @@ int main(void)
     TEST(ports_are_made_changed_and_destroyed);
     TEST(domains_get_quotas_and_tenants);
     TEST(parameters_are_read_and_set);
+    TEST(a_port_may_have_its_own_parameters);
     TEST(rates_are_read_and_set);
     TEST(meters_are_made_listed_and_forgotten);
     TEST(addresses_are_read_and_set);

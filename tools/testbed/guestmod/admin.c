@@ -73,7 +73,7 @@ static void parameters(void)
 		long want;
 	} set[] = {
 		{ 0, 1000, -ENOENT },
-		{ 8, 1000, -ENOENT },
+		{ 9, 1000, -ENOENT },
 		{ ~0u, 1000, -ENOENT },
 		{ HICAMP_PARAM_BORROW_AGE_US, 99, -EINVAL },
 		{ HICAMP_PARAM_BORROW_AGE_US, 1000001, -EINVAL },
@@ -91,6 +91,10 @@ static void parameters(void)
 		{ HICAMP_PARAM_RX_EVENT_PACKETS, 64, 0 },
 		{ HICAMP_PARAM_OFFLOAD, 524289, -EINVAL },
 		{ HICAMP_PARAM_OFFLOAD, 0, 0 },
+		{ HICAMP_PARAM_WEIGHT, 0, -EINVAL },
+		{ HICAMP_PARAM_WEIGHT, 17, -EINVAL },
+		{ HICAMP_PARAM_WEIGHT, HICAMP_PARAM_INHERIT, -EINVAL },
+		{ HICAMP_PARAM_WEIGHT, 16, 0 },
 	};
 	struct hicamp_param p;
 	unsigned int i;
@@ -103,9 +107,9 @@ static void parameters(void)
 		       "param_%u_is_set_to_%#llx", set[i].param,
 		       set[i].value);
 	}
-	p = (struct hicamp_param){ .param = 1, .pad = 1, .value = 1000 };
-	expect(op(HICAMP_OP_param_set, &p), -EINVAL,
-	       "param_set_with_padding");
+	p = (struct hicamp_param){ .param = 1, .port = 0x10001, .value = 1000 };
+	expect(op(HICAMP_OP_param_set, &p), -ENODEV,
+	       "param_set_of_no_port");
 	p = (struct hicamp_param){ .param = 1, .value = 1 };
 	expect(op(HICAMP_OP_param_get, &p), -EINVAL,
 	       "param_get_with_output_not_zero");

@@ -663,9 +663,10 @@ static plid_t leave_aged(struct queue *q)
     return plid;
 }
 
-static s_time_t age_period(void)
+static s_time_t age_period(const struct queue *q)
 {
-    return MICROSECS(read_atomic(&borrow_age_us)) / 2;
+    return MICROSECS(param_of(&q->port->own, OWN_BORROW_AGE_US,
+                              &borrow_age_us)) / 2;
 }
 
 /*
@@ -694,7 +695,7 @@ static void cf_check borrow_age(void *data)
     write_atomic(&q->aging, !q->dead && oldest(q));
     if ( q->aging )
         set_timer(&q->age_timer,
-                  NOW() + (n < AGE_BATCH ? age_period() : AGE_PAUSE));
+                  NOW() + (n < AGE_BATCH ? age_period(q) : AGE_PAUSE));
     spin_unlock(&q->comp_lock);
 
     rcu_read_unlock(&hicamp_rcu);
@@ -711,7 +712,7 @@ void borrow_arm(struct queue *q)
         q->age_mark = b->seq;
         write_atomic(&q->aging, true);
         migrate_timer(&q->age_timer, smp_processor_id());
-        set_timer(&q->age_timer, NOW() + age_period());
+        set_timer(&q->age_timer, NOW() + age_period(q));
     }
     spin_unlock(&q->comp_lock);
 }

@@ -78,28 +78,28 @@ static bool charge(const struct queue *q, plid_t plid,
             charge_line(q, m->link, line_meta(m->link)));
 }
 
-/* Packets of p's sender that wait. */
-static unsigned int pair_waits(const struct pair *p)
-{
-    return (uint16_t)(read_atomic(&p->in) - read_atomic(&p->out));
-}
+unsigned int __read_mostly wait_weight = WEIGHT_DEFAULT;
 
 /*
- * Is there a place for one more packet of p's sender?  Not if it has more than
- * WAIT_SHARE times as many waiting as there are places left, which are for the
- * others (dynamic thresholds: Choudhury and Hahne, 1998).
+ * Is there a place for one more packet of this sender?  Not if it has more than
+ * a quarter of its weight times as many waiting as there are places left, which
+ * are for the others (dynamic thresholds: Choudhury and Hahne, 1998).  Who sends
+ * without end fills his share, so shares of the line are as weights are.
  */
-static bool place_left(const struct queue *q, const struct pair *p)
+static bool place_left(const struct queue *q, const struct pair *p,
+                       const struct port *from)
 {
     unsigned int waits = q->wait_tail - read_atomic(&q->wait_head);
 
     return likely(waits < WAIT_SLOTS) &&
-           likely(pair_waits(p) <= WAIT_SHARE * (WAIT_SLOTS - waits));
+           likely(4 * pair_waits(p) <=
+                  param_of(&from->own, OWN_WEIGHT, &wait_weight) *
+                  (WAIT_SLOTS - waits));
 }
 
 /* May the packet wait for q?  False: counted, or *gone.  wait_lock is held. */
 static bool admit(struct queue *q, plid_t plid, const struct line_meta *m,
-                  const struct pair *p, bool *gone)
+                  const struct pair *p, const struct port *from, bool *gone)
 {
     *gone = q->wait_closed;
 
@@ -108,7 +108,7 @@ static bool admit(struct queue *q, plid_t plid, const struct line_meta *m,
 
     if ( unlikely(m->mtu > read_atomic(&q->port->mtu)) )
         count(q, CNT(drop_mtu));
-    else if ( unlikely(!place_left(q, p)) )
+    else if ( unlikely(!place_left(q, p, from)) )
         count(q, CNT(drop_queue));
     else if ( unlikely(!charge(q, plid, m)) )
         count(q, CNT(drop_quota));
@@ -128,8 +128,9 @@ static unsigned int must_copy(const struct queue *from, const struct pair *p)
 
     lent = read_atomic(&p->lent_in) - read_atomic(&p->lent_out);
 
-    return unlikely(lent >= read_atomic(&borrow_pair)) ? CNT(copied_pair)
-                                                       : HICAMP_NR_COUNTERS;
+    return unlikely(lent >= param_of(&from->port->own, OWN_BORROW_PAIR,
+                                     &borrow_pair)) ? CNT(copied_pair)
+                                                    : HICAMP_NR_COUNTERS;
 }
 
 /* reason: for the fabric, else 0. */
@@ -148,7 +149,7 @@ static always_inline bool enqueue(struct queue *q, struct queue *from,
 
     spin_lock(&q->wait_lock);
 
-    done = admit(q, plid, m, p, gone);
+    done = admit(q, plid, m, p, from->port, gone);
     if ( unlikely(why != HICAMP_NR_COUNTERS) && done )
     {
         spin_unlock(&q->wait_lock);
@@ -158,7 +159,7 @@ static always_inline bool enqueue(struct queue *q, struct queue *from,
         if ( !done )
             count(q, CNT(drop_quota));
         else
-            done = admit(q, plid, m, p, gone);
+            done = admit(q, plid, m, p, from->port, gone);
         lent = false;
     }
 

@@ -8,6 +8,17 @@
 
 #include "port.h"
 
+#define WEIGHT_DEFAULT  16
+
+/* HICAMP_PARAM_WEIGHT, of the host. */
+extern unsigned int wait_weight;
+
+/* Packets of p's sender that wait.  A hint, without its locks. */
+static inline unsigned int pair_waits(const struct pair *p)
+{
+    return (uint16_t)(read_atomic(&p->in) - read_atomic(&p->out));
+}
+
 /*
  * Put a packet in line for q: takes a reference of its own.  False: it was
  * dropped, and counted at q, or q is out of service (*gone).  The first queue

@@ -6,9 +6,9 @@
  *
  * Its line is shared out by the dynamic threshold of Choudhury and Hahne
  * ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches"): a port
- * may have as many packets waiting as there are free places.  One that floods
- * gets half of the line, two a third each, and a port that sends now and then
- * always finds room.
+ * may have as many packets waiting as there are free places, or more or fewer by
+ * its weight.  One that floods gets half of the line, two a third each, and a port
+ * that sends now and then always finds room.
  *
  * Flows outlive the driver domain, so that guests go on talking; how long, says
  * a parameter, as nobody is there to take back what should not be allowed any
@@ -144,15 +144,16 @@ static bool urgent(const struct hicamp_flow_key *key)
 static bool may_wait(const struct queue *q, const struct queue *from,
                      const struct hicamp_flow_key *key)
 {
-    const struct pair *p = &q->pairs[PORT_INDEX(from->port->id)];
-    uint16_t mine = read_atomic(&p->in) - read_atomic(&p->out);
+    unsigned int mine = pair_waits(&q->pairs[PORT_INDEX(from->port->id)]);
+    unsigned int weight = param_of(&from->port->own, OWN_WEIGHT, &wait_weight);
     uint32_t waits = read_atomic(&q->wait_tail) - read_atomic(&q->wait_head);
     uint32_t room = WAIT_SLOTS - min(waits, WAIT_SLOTS + 0u);
 
-    if ( mine >= room )
-        return false;
+    mine *= WEIGHT_DEFAULT;
+    if ( mine < weight * (room - min(room, UPCALL_RESERVE + 0u)) )
+        return true;
 
-    return mine + UPCALL_RESERVE < room || urgent(key);
+    return mine < weight * room && urgent(key);
 }
 
 struct queue *fabric_upcall(struct queue *from, plid_t plid, uint8_t reason,

@@ -136,7 +136,8 @@ static bool offer(struct queue *q)
 
 unsigned int offload_deliver(struct queue *q, unsigned int budget)
 {
-    unsigned int after = read_atomic(&offload_after), bytes = 0;
+    unsigned int after = param_of(&q->port->own, OWN_OFFLOAD, &offload_after);
+    unsigned int bytes = 0;
     bool more;
 
     if ( unlikely(after) && after < budget )

@@ -29,7 +29,8 @@ static void event(struct queue *q)
 
 void pace_event(struct queue *q, unsigned int packets, bool urgent)
 {
-    unsigned int us = read_atomic(&pace_us);
+    const struct own_params *own = &q->port->own;
+    unsigned int us = param_of(own, OWN_RX_EVENT_US, &pace_us);
     s_time_t now, end;
 
     if ( likely(!us) )
@@ -41,7 +42,8 @@ void pace_event(struct queue *q, unsigned int packets, bool urgent)
     now = NOW();
     end = q->event_at + MICROSECS(us);
     if ( !urgent && now < end && runs_elsewhere(q) &&
-         q->paced + packets < read_atomic(&pace_packets) )
+         q->paced + packets < param_of(own, OWN_RX_EVENT_PACKETS,
+                                       &pace_packets) )
     {
         if ( !q->paced )
         {

@@ -12,7 +12,7 @@
 
 #include "port.h"
 
-/* HICAMP_PARAM_RX_EVENT_US and _PACKETS. */
+/* HICAMP_PARAM_RX_EVENT_US and _PACKETS, of the host. */
 extern unsigned int pace_us, pace_packets;
 
 /* A new queue's clock; later, with no lock of it held and dead set, its end. */

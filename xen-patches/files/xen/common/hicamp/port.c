@@ -301,6 +301,7 @@ static int port_make(struct domain *d, struct hicamp_port_create *op,
     port->mac = mac_word(op->mac);
     spin_lock_init(&port->ctl_lock);
     limit_init(&port->rate);
+    own_init(&port->own);
 
     spin_lock(&ports_lock);
 

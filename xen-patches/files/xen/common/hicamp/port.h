@@ -9,12 +9,11 @@
 
 #include "line.h"
 #include "meter.h"
+#include "param.h"
 #include "space.h"
 
 /* Packets that wait for one queue of a port; a power of two. */
 #define WAIT_SLOTS      256
-/* One sender's share of those, as a multiple of what is left for others. */
-#define WAIT_SHARE      4
 
 /*
  * A packet that waits: of which port (its index), and why the fabric gets it,
@@ -134,6 +133,7 @@ struct port {
     uint32_t mtu;
     uint32_t flags;
     struct limit rate;          /* of the bytes that it sends */
+    struct own_params own;      /* param.c */
     struct guard *guard;        /* guard.c; W(ctl_lock), R: RCU */
 
     /* Array, nr_queues long; W(ctl_lock), R: RCU */

@@ -589,18 +589,24 @@ struct hicamp_domain_info {
 };
 
 /*
- * HICAMP_OP_param_get, HICAMP_OP_param_set: the host's parameters.
+ * HICAMP_OP_param_get, HICAMP_OP_param_set: parameters of the host, and of ports,
+ * which follow the host's until they have their own (HICAMP_PARAM_INHERIT: until
+ * then, and again).  A port's are gone with it.
  *
- *   -ENOENT      no such parameter
+ *   -ENOENT      no such parameter, or (port) one that only the host has
+ *   -ENODEV      no such port
  *   -EINVAL      value out of its range
  */
 #define HICAMP_PARAM_BORROW_AGE_US  1   /* 100 to 1,000,000; default 1000     */
 #define HICAMP_PARAM_BORROW_PAIR    2   /* packets, 0 to 256; default 64      */
-#define HICAMP_PARAM_QUOTA          3   /* lines, of a tenant by default      */
-#define HICAMP_PARAM_ORPHAN_S       4   /* 0 to 86,400 seconds; default 0     */
+#define HICAMP_PARAM_QUOTA          3   /* host: lines, of a tenant by default */
+#define HICAMP_PARAM_ORPHAN_S       4   /* host: 0 to 86,400 s; default 0     */
 #define HICAMP_PARAM_RX_EVENT_US    5   /* 0 to 10,000; default 0             */
 #define HICAMP_PARAM_RX_EVENT_PACKETS 6 /* 1 to 256; default 64               */
 #define HICAMP_PARAM_OFFLOAD        7   /* bytes, 0 to 524,288; default 0     */
+#define HICAMP_PARAM_WEIGHT         8   /* 1 to 256; default 16               */
+
+#define HICAMP_PARAM_INHERIT    (~0ull) /* a port's value: the host's         */
 
 /*
  * ORPHAN_S: how long flows are followed after whoever served the fabric has
@@ -614,10 +620,16 @@ struct hicamp_domain_info {
  * OFFLOAD: so many bytes of a burst at most a sender copies to a receiver by
  * itself; the rest is left to an idle CPU of the receiver's cpupool, if there is
  * one.  0: never.
+ *
+ * WEIGHT: where more is sent to one receiver than it takes, senders get places in
+ * its line, and so its throughput, by their weights.
+ *
+ * Of a port, RX_EVENT_* and OFFLOAD are about what it receives, the others about
+ * what it sends.
  */
 struct hicamp_param {
     uint32_t param;
-    uint32_t pad;
+    uint32_t port;          /* 0: the host's; or a port id */
     uint64_t value;
 };
 
