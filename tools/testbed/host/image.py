@@ -21,7 +21,7 @@ GUEST = common.BUILD / 'guest'
 DOM0_PACKAGES = [
     'bridge-utils', 'busybox-static', 'ethtool', 'iperf3', 'iproute2',
     'iputils-ping', 'kmod', 'mount', 'netcat-openbsd', 'netperf',
-    'openvswitch-switch', 'procps', 'python3-minimal', 'socat', 'sockperf',
+    'openvswitch-switch', 'procps', 'python3', 'socat', 'sockperf',
     'tcpdump',
     'xen-utils-4.17', 'xenstore-utils',
 ]
@@ -340,7 +340,11 @@ def payload(folder, scenario, env):
         (tree / name).mkdir(parents=True)
     for name in os.listdir(common.TESTBED / 'dom0'):
         shutil.copy(common.TESTBED / 'dom0' / name, tree / 'bin' / name)
-    shutil.copy(common.ROOT / 'eval/agent', tree / 'bin/agent')
+    # As in a checkout: eval/run is for dom0 of a real host, too.
+    shutil.copytree(common.ROOT / 'eval', tree / 'src/eval',
+                    ignore=shutil.ignore_patterns('dedup', 'tests', '*.json'))
+    (tree / 'src/tools/testbed/dom0').mkdir(parents=True)
+    shutil.copy(common.TESTBED / 'dom0/guest', tree / 'src/tools/testbed/dom0')
     shutil.copytree(common.TESTBED / 'scenarios', tree / 'scenarios')
     if scenario != 'shell':
         common.say(f'payload: dom0 modules {_names(modules.built("dom0"))}, '

@@ -3,7 +3,7 @@
 #
 # Environment: EVAL_PLAN (JSON; see eval/agent)
 printf '%s\n' "$EVAL_PLAN" > /run/eval-plan.json
-/payload/bin/agent /run/eval-plan.json "$OUT/eval.jsonl"
+/payload/src/eval/agent /run/eval-plan.json "$OUT/eval.jsonl"
 code=$?
 done=$(grep -c '"outputs"' "$OUT/eval.jsonl")
 if [ $code -eq 0 ] && [ "$done" -gt 0 ]; then
