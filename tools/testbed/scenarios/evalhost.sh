@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC1091
 # The evaluation as a person runs it in dom0 of a host: eval/run --target host,
-# with what this boot has, and what it says of systems that need another one.
+# stock's network and ours.
 NET=hicamp
 export NET
 . /payload/bin/hicamp.sh
@@ -30,15 +30,10 @@ check both_tests_have_a_figure sh -c "
     [ $(figures gate | awk '$3 > 0' | wc -l) = 2 ]"
 check the_report_is_there test -s build/eval/gate/report.html
 
-say "a system that needs another boot"
-if run pair-latency --name both; then
-    fail points_of_another_boot_are_missed "it ended with 0"
-else
-    pass points_of_another_boot_are_missed
-fi
-check it_says_so grep -q "not reached" build/eval/both/results.json
-check the_others_have_figures sh -c "
-    [ $(figures both | awk '$1 == "hicamp" && $3 > 0' | wc -l) = 3 ]"
+say "stock's network beside ours, on the same hypervisor"
+check both_systems_run run pair-latency --name both
+check both_have_figures sh -c "
+    [ $(figures both | awk '$3 > 0' | wc -l) = 6 ]"
 check pins_are_taken_back run pinned --system hicamp --repeat 1 --name pinned
 check nobody_is_pinned_afterwards sh -c '
     ! xl vcpu-list | awk "NR > 1 && \$7 !~ /all/" | grep .'
