@@ -21,7 +21,8 @@ GUEST = common.BUILD / 'guest'
 DOM0_PACKAGES = [
     'bridge-utils', 'busybox-static', 'ethtool', 'iperf3', 'iproute2',
     'iputils-ping', 'kmod', 'mount', 'netcat-openbsd', 'netperf',
-    'openvswitch-switch', 'procps', 'python3', 'socat', 'sockperf',
+    'openvswitch-switch', 'ovn-central', 'ovn-host', 'procps', 'python3',
+    'socat', 'sockperf',
     'tcpdump',
     'xen-utils-4.17', 'xenstore-utils',
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck disable=SC1091
+# shellcheck disable=SC1091,SC2016  # for inner shells
 # The evaluation as a person runs it in dom0 of a host: eval/run --target host,
 # stock's network and ours.
 NET=hicamp
