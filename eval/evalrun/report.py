@@ -39,6 +39,10 @@ def _rows(results, scenario):
             [one['value'] for one in found])
         best['runs'] = len(found)
         cells.setdefault(at, {})[system] = best
+    # Boots end in any order; the first system is what others are compared with.
+    first = results['scenarios'][scenario].get('systems', [])
+    order.sort(key=lambda name: first.index(name) if name in first
+               else len(first))
     return order, cells
 
 

@@ -182,5 +182,5 @@ def boots(found):
     for group in groups.values():
         # Guests stay from point to point when the next one needs them.
         group.sort(key=lambda p: (p['system'], p['vcpus'], p['beside'],
-                                  p['guests']))
+                                  p['tool'] == 'sockperf', p['guests']))
     return groups

@@ -405,6 +405,16 @@ class Report(unittest.TestCase):
         self.assertTrue(any('0.5% apart' in line for line in lines))
         self.assertFalse(any('more than' in line for line in lines))
 
+    def test_systems_stand_in_the_scenario_s_order(self):
+        found = gate_results()
+        for point in copy.deepcopy(found['points']):
+            point['id'] = point['id'].replace('/hicamp/', '/stock-ovs/')
+            found['points'].append(point)
+        found['scenarios']['gate']['systems'] = ['stock-ovs', 'hicamp']
+        head = report.table(found, 'gate')[0]
+        self.assertEqual(head[3:6], ['stock, Open vSwitch', 'hicamp',
+                                     'hicamp / stock-ovs'])
+
     def test_the_work_is_told_by_domain_and_adds_up(self):
         found = gate_results()
         main, work = (part(found, 'gate') for part in (report.table,
