@@ -107,7 +107,7 @@ static void parameters(void)
 		       "param_%u_is_set_to_%#llx", set[i].param,
 		       set[i].value);
 	}
-	p = (struct hicamp_param){ .param = 1, .port = 0x10001, .value = 1000 };
+	p = (struct hicamp_param){ .param = 1, .port = ~0u, .value = 1000 };
 	expect(op(HICAMP_OP_param_set, &p), -ENODEV,
 	       "param_set_of_no_port");
 	p = (struct hicamp_param){ .param = 1, .value = 1 };
