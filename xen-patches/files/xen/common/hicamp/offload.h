@@ -10,14 +10,14 @@
 
 #include "port.h"
 
-/* HICAMP_PARAM_OFFLOAD: bytes; 0: never. */
+/* HICAMP_PARAM_OFFLOAD, of the host: bytes; 0: never. */
 extern unsigned int offload_after;
 
 void offload_init(void);
 
 /*
- * As deliver(), but what goes beyond offload_after bytes is left to an idle CPU
- * of the receiver's pool, if there is one.
+ * As deliver(), but what goes beyond the bytes of OFFLOAD, the port's own or the
+ * host's, is left to an idle CPU of the receiver's pool, if there is one.
  */
 unsigned int offload_deliver(struct queue *q, unsigned int budget);
 

@@ -604,7 +604,7 @@ struct hicamp_domain_info {
 #define HICAMP_PARAM_RX_EVENT_US    5   /* 0 to 10,000; default 0             */
 #define HICAMP_PARAM_RX_EVENT_PACKETS 6 /* 1 to 256; default 64               */
 #define HICAMP_PARAM_OFFLOAD        7   /* bytes, 0 to 524,288; default 0     */
-#define HICAMP_PARAM_WEIGHT         8   /* 1 to 256; default 16               */
+#define HICAMP_PARAM_WEIGHT         8   /* 1 to 16; default 16                */
 
 #define HICAMP_PARAM_INHERIT    (~0ull) /* a port's value: the host's         */
 
