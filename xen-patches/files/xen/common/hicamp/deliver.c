@@ -81,10 +81,11 @@ static bool charge(const struct queue *q, plid_t plid,
 unsigned int __read_mostly wait_weight = WEIGHT_DEFAULT;
 
 /*
- * Is there a place for one more packet of this sender?  Not if it has more than
- * a quarter of its weight times as many waiting as there are places left, which
- * are for the others (dynamic thresholds: Choudhury and Hahne, 1998).  Who sends
- * without end fills his share, so shares of the line are as weights are.
+ * Is there a place for one more packet of this sender?  Not if it has more
+ * than a quarter of its weight times as many waiting as there are places left,
+ * which are for the others (dynamic thresholds: Choudhury and Hahne, 1998).
+ * Who sends without end fills his share, so shares of the line are as weights
+ * are.
  */
 static bool place_left(const struct queue *q, const struct pair *p,
                        const struct port *from)

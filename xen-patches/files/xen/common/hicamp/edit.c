@@ -6,9 +6,9 @@
  *
  * A packet is edited where it stands, in Xen's own copy of its headers, before
  * it is put anywhere: afterwards it never changes.  Checksums are repaired, not
- * computed anew, so one that was wrong stays wrong (RFC 1624).  Where the sender
- * left the L4 checksum to its receiver, the field holds the sum of the pseudo
- * header, which is repaired instead.
+ * computed anew, so one that was wrong stays wrong (RFC 1624).  Where the
+ * sender left the L4 checksum to its receiver, the field holds the sum of the
+ * pseudo header, which is repaired instead.
  */
 
 #include "edit.h"

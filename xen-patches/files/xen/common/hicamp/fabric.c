@@ -7,8 +7,8 @@
  * Its line is shared out by the dynamic threshold of Choudhury and Hahne
  * ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches"): a port
  * may have as many packets waiting as there are free places, or fewer by its
- * weight.  One that floods gets half of the line, two a third each, and a port that
- * sends now and then always finds room.
+ * weight.  One that floods gets half of the line, two a third each, and a port
+ * that sends now and then always finds room.
  *
  * Flows outlive the driver domain, so that guests go on talking; how long, says
  * a parameter, as nobody is there to take back what should not be allowed any

@@ -270,7 +270,7 @@ static bool nd_passes(const struct port *port, const struct guard *g, bool mac,
         return true;
     }
 
-    /* Key extraction found the IPv6 header, and that what it claims is there. */
+    /* Key extraction found the IPv6 header, and all that it claims. */
     end = off->l3 + IPV6_HEADER + hdr[off->l3 + 4] * 256 + hdr[off->l3 + 5];
     options += off->l4;
     if ( key->ip_frag || options > end || end > valid )

@@ -16,8 +16,8 @@ extern unsigned int offload_after;
 void offload_init(void);
 
 /*
- * As deliver(), but what goes beyond the bytes of OFFLOAD, the port's own or the
- * host's, is left to an idle CPU of the receiver's pool, if there is one.
+ * As deliver(), but what goes beyond the bytes of OFFLOAD, the port's own or
+ * the host's, is left to an idle CPU of the receiver's pool, if there is one.
  */
 unsigned int offload_deliver(struct queue *q, unsigned int budget);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Parameters.  Here live their ranges; the host's values stand in the rooms that
- * read them, a port's own in the port, each in one word, which is read whenever
- * it matters and so may change at any time.  Called by the hypercall alone.
+ * Parameters.  Here live their ranges; the host's values stand in the rooms
+ * that read them, a port's own in the port, each in one word, which is read
+ * whenever it matters and so may change at any time.  Called by the hypercall
+ * alone.
  */
 
 #include "borrow.h"

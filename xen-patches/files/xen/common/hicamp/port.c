@@ -27,10 +27,10 @@
  * A queue's clocks run in the timer softirq: that of borrow.c takes comp_lock
  * and those below it, and is set under comp_lock; that of pace.c takes rx_lock
  * alone, and is set under it.  Both are killed under ctl_lock alone.  An idle
- * CPU (offload.c) takes the locks that deliver() takes, in a softirq.  Waiting for the uses of a packet or a run to end, and a reader's
- * waiting for the copy of a packet that is being taken back, are no locks: they
- * last one copy.  Who waits for uses holds tx_lock at most; who holds a use
- * waits for nobody.
+ * CPU (offload.c) takes the locks that deliver() takes, in a softirq.  Waiting
+ * for the uses of a packet or a run to end, and a reader's waiting for the copy
+ * of a packet that is being taken back, are no locks: they last one copy.  Who
+ * waits for uses holds tx_lock at most; who holds a use waits for nobody.
  *
  * Look-ups are lock-free: the table's entries, a port's queues and the flows
  * are read inside an RCU read section and freed after a grace period.  A queue

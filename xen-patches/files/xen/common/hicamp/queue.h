@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Begin and end of a queue, for port.c alone; what others may do with one stands
- * in port.h.
+ * Begin and end of a queue, for port.c alone; what others may do with one
+ * stands in port.h.
  */
 
 #ifndef HICAMP_QUEUE_H

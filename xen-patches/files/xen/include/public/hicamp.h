@@ -271,7 +271,8 @@ struct hicamp_extent {
  * whose reference is revoked, is copied into lines that are charged to the
  * receiver.  Where they cannot be had, a packet that waits already is torn:
  * dropped, counted at the receiver (drop_torn), and completed with
- * HICAMP_COMP_TORN.  One that would be too many is not put in line (drop_quota).
+ * HICAMP_COMP_TORN.  One that would be too many is not put in line
+ * (drop_quota).
  */
 #define HICAMP_EXT_FRAME        0
 #define HICAMP_EXT_REF          1
@@ -589,9 +590,9 @@ struct hicamp_domain_info {
 };
 
 /*
- * HICAMP_OP_param_get, HICAMP_OP_param_set: parameters of the host, and of ports,
- * which follow the host's until they have their own (HICAMP_PARAM_INHERIT: until
- * then, and again).  A port's are gone with it.
+ * HICAMP_OP_param_get, HICAMP_OP_param_set: parameters of the host, and of
+ * ports, which follow the host's until they have their own (or again, with
+ * HICAMP_PARAM_INHERIT).  A port's are gone with it.
  *
  *   -ENOENT      no such parameter, or (port) one that only the host has
  *   -ENODEV      no such port
