@@ -21,7 +21,7 @@ help:
 	@echo "                space, hicampctl, dedup, host set-up, hotplug, series"
 	@echo "make boot-test  boot scenarios under QEMU"
 	@echo "make soak       ports, guests and saves that come and go, 10 rounds;"
-	@echo "                what guests lend, and their quotas (35 min)"
+	@echo "                what guests lend, their quotas, OVN (over an hour)"
 	@echo "make eval       the standard sets of eval/run, with reports (an hour)"
 	@echo "make gate       the short set, against eval/baseline.json (3 min)"
 	@echo "make series     write the Xen patches as one git-am series"

@@ -424,7 +424,7 @@ static int op_dump(struct hicamp_query *q)
 
 static int op_param(struct hicamp_param *p, bool set)
 {
-    uint64_t *value = &fake.param[p->param];
+    uint64_t *value;
 
     if ( !set && p->value )
         return -EINVAL;
@@ -433,6 +433,7 @@ static int op_param(struct hicamp_param *p, bool set)
     if ( set && p->value > 1000000 &&
          !(p->port && p->value == HICAMP_PARAM_INHERIT) )
         return -EINVAL;
+    value = &fake.param[p->param];
     if ( p->port )
     {
         value = &fake.own[p->param];

@@ -22,9 +22,7 @@ DOM0_PACKAGES = [
     'bridge-utils', 'busybox-static', 'ethtool', 'iperf3', 'iproute2',
     'iputils-ping', 'kmod', 'mount', 'netcat-openbsd', 'netperf',
     'openvswitch-switch', 'ovn-central', 'ovn-host', 'procps', 'python3',
-    'socat', 'sockperf',
-    'tcpdump',
-    'xen-utils-4.17', 'xenstore-utils',
+    'socat', 'sockperf', 'tcpdump', 'xen-utils-4.17', 'xenstore-utils',
 ]
 
 # Parts of /lib/modules that a host or a guest of ours can use; the rest of
