@@ -8,7 +8,7 @@
  * port's tx and the other way round.
  *
  * Packets: what no flow serves comes up the fabric and is received here, what
- * is sent here is injected into the port.
+ * is sent here is injected into the port; to an uplink's, it goes to the NIC.
  *
  * Invariant: a representor is in the index (reps) from before it is registered
  * until it is about to be unregistered; whoever holds sweep_lock, or is in an
@@ -22,7 +22,7 @@
  * while nobody reads, and no reader sees counters older than that.  Statistics
  * may be read where one must not sleep: nothing on this path does.
  *
- * Who may call: xenbus.c, from its probe and remove.
+ * Who may call: xenbus.c, from its probe and remove; uplink.c with rtnl held.
  */
 #define pr_fmt(fmt) "hicamp-netback: " fmt
 
@@ -31,6 +31,7 @@
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/xarray.h>
@@ -65,6 +66,7 @@ static const char rep_stat_names[REP_NR_STATS][ETH_GSTRING_LEN] = {
 
 struct hicamp_rep {
 	struct net_device *dev;
+	struct net_device *nic;		/* of an uplink, else NULL */
 	u32 port;
 	u32 devid;
 	u16 domid;
@@ -157,6 +159,9 @@ static void rep_get_stats64(struct net_device *dev,
 			 s[HICAMP_CNT_drop_queue] +
 			 s[HICAMP_CNT_drop_torn] +
 			 s[HICAMP_CNT_drop_detach];
+
+	/* What a bridge sent to the wire has not passed the port. */
+	dev_fetch_sw_netstats(to, dev->tstats);
 }
 
 /* ---- ethtool ----------------------------------------------------------- */
@@ -164,10 +169,12 @@ static void rep_get_stats64(struct net_device *dev,
 static void rep_get_drvinfo(struct net_device *dev,
 			    struct ethtool_drvinfo *info)
 {
+	const struct hicamp_rep *rep = netdev_priv(dev);
+
 	strscpy(info->driver, "hicamp-netback", sizeof(info->driver));
 	strscpy(info->version, THIS_MODULE->version, sizeof(info->version));
-	strscpy(info->bus_info, dev_name(dev->dev.parent),
-		sizeof(info->bus_info));
+	strscpy(info->bus_info, rep->nic ? netdev_name(rep->nic) :
+		dev_name(dev->dev.parent), sizeof(info->bus_info));
 }
 
 static int rep_get_sset_count(struct net_device *dev, int sset)
@@ -213,6 +220,13 @@ static netdev_tx_t rep_start_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	struct hicamp_rep *rep = netdev_priv(dev);
 
+	if (rep->nic) {
+		dev_sw_netstats_tx_add(dev, 1, skb->len);
+		skb->dev = rep->nic;
+		dev_queue_xmit(skb);
+		return NETDEV_TX_OK;
+	}
+
 	if (unlikely(!fabric))
 		dev_kfree_skb_any(skb);
 	else if (likely(hicamp_fabric_xmit(fabric, skb, rep->port)))
@@ -227,6 +241,8 @@ static int rep_change_mtu(struct net_device *dev, int mtu)
 	struct hicamp_rep *rep = netdev_priv(dev);
 	int err;
 
+	if (rep->nic && mtu > rep->nic->mtu)
+		return -EINVAL;
 	err = hicamp_hv_port_set_mtu(rep->domid, rep->devid, mtu);
 	if (err)
 		return err;
@@ -243,10 +259,31 @@ static int rep_setup_tc(struct net_device *dev, enum tc_setup_type type,
 	return hicamp_tc_setup(&rep->tc, type, data);
 }
 
+static int rep_get_iflink(const struct net_device *dev)
+{
+	const struct hicamp_rep *rep = netdev_priv(dev);
+
+	return rep->nic ? rep->nic->ifindex : dev->ifindex;
+}
+
+static int rep_dev_init(struct net_device *dev)
+{
+	dev->tstats = netdev_alloc_pcpu_stats(struct pcpu_sw_netstats);
+	return dev->tstats ? 0 : -ENOMEM;
+}
+
+static void rep_dev_uninit(struct net_device *dev)
+{
+	free_percpu(dev->tstats);
+}
+
 static const struct net_device_ops rep_netdev_ops = {
+	.ndo_init = rep_dev_init,
+	.ndo_uninit = rep_dev_uninit,
 	.ndo_start_xmit = rep_start_xmit,
 	.ndo_features_check = hicamp_fabric_check,
 	.ndo_get_stats64 = rep_get_stats64,
+	.ndo_get_iflink = rep_get_iflink,
 	.ndo_change_mtu = rep_change_mtu,
 	.ndo_setup_tc = rep_setup_tc,
 	.ndo_set_mac_address = eth_mac_addr,
@@ -260,35 +297,17 @@ u32 hicamp_rep_port(const struct net_device *dev)
 	return dev->netdev_ops == &rep_netdev_ops ? rep->port : 0;
 }
 
-struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
-				     u32 devid, u32 port, u32 mtu)
+const size_t hicamp_rep_priv = sizeof(struct hicamp_rep);
+
+void hicamp_rep_setup(struct net_device *dev)
 {
-	/* As for stock vifs: an address that a bridge does not choose. */
-	static const u8 addr[ETH_ALEN] = {
-		0xfe, 0xff, 0xff, 0xff, 0xff, 0xff
-	};
-	char name[IFNAMSIZ];
-	struct net_device *dev;
-	struct hicamp_rep *rep;
-	int err;
+	struct hicamp_rep *rep = netdev_priv(dev);
 
-	snprintf(name, sizeof(name), "vif%u.%u", domid, devid);
-	dev = alloc_netdev(sizeof(*rep), name, NET_NAME_UNKNOWN, ether_setup);
-	if (!dev)
-		return ERR_PTR(-ENOMEM);
-
-	rep = netdev_priv(dev);
+	ether_setup(dev);
 	rep->dev = dev;
-	rep->port = port;
-	rep->devid = devid;
-	rep->domid = domid;
 	rep->tc.dev = dev;
-	rep->tc.port = port;
-	rep->tc.domid = domid;
-	rep->tc.devid = devid;
 	spin_lock_init(&rep->lock);
 
-	SET_NETDEV_DEV(dev, parent);
 	dev->netdev_ops = &rep_netdev_ops;
 	dev->ethtool_ops = &rep_ethtool_ops;
 	dev->priv_flags |= IFF_NO_QUEUE;
@@ -298,38 +317,76 @@ struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
 	netif_set_tso_max_size(dev, HICAMP_LEN_MAX);
 	dev->min_mtu = HICAMP_MTU_MIN;
 	dev->max_mtu = HICAMP_MTU_MAX;
-	if (mtu)
-		dev->mtu = mtu;
-	eth_hw_addr_set(dev, addr);
+}
+
+int hicamp_rep_register(struct net_device *dev, u16 domid, u32 devid, u32 port,
+			struct net_device *nic)
+{
+	struct hicamp_rep *rep = netdev_priv(dev);
+	int err;
+
+	rep->nic = nic;
+	rep->port = port;
+	rep->devid = devid;
+	rep->domid = domid;
+	rep->tc.port = port;
+	rep->tc.domid = domid;
+	rep->tc.devid = devid;
 	netif_carrier_off(dev);
 
 	err = xa_insert(&reps, port, rep, GFP_KERNEL);
 	if (err)
-		goto free;
-
-	err = register_netdev(dev);
+		return err;
+	err = register_netdevice(dev);
 	if (err)
-		goto erase;
-
-	return dev;
-
-erase:
-	spin_lock(&sweep_lock);
-	xa_erase(&reps, port);
-	spin_unlock(&sweep_lock);
-free:
-	free_netdev(dev);
-	return ERR_PTR(err);
+		hicamp_rep_leave(dev);
+	return err;
 }
 
-void hicamp_rep_destroy(struct net_device *dev)
+void hicamp_rep_leave(struct net_device *dev)
 {
 	struct hicamp_rep *rep = netdev_priv(dev);
 
 	spin_lock(&sweep_lock);
 	xa_erase(&reps, rep->port);
 	spin_unlock(&sweep_lock);
+}
 
+struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
+				     u32 devid, u32 port, u32 mtu)
+{
+	/* As for stock vifs: an address that a bridge does not choose. */
+	static const u8 addr[ETH_ALEN] = {
+		0xfe, 0xff, 0xff, 0xff, 0xff, 0xff
+	};
+	char name[IFNAMSIZ];
+	struct net_device *dev;
+	int err;
+
+	snprintf(name, sizeof(name), "vif%u.%u", domid, devid);
+	dev = alloc_netdev(hicamp_rep_priv, name, NET_NAME_UNKNOWN,
+			   hicamp_rep_setup);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+
+	SET_NETDEV_DEV(dev, parent);
+	if (mtu)
+		dev->mtu = mtu;
+	eth_hw_addr_set(dev, addr);
+
+	rtnl_lock();
+	err = hicamp_rep_register(dev, domid, devid, port, NULL);
+	rtnl_unlock();
+	if (err) {
+		free_netdev(dev);
+		return ERR_PTR(err);
+	}
+	return dev;
+}
+
+void hicamp_rep_destroy(struct net_device *dev)
+{
+	hicamp_rep_leave(dev);
 	unregister_netdev(dev);	/* waits for who has found it */
 	free_netdev(dev);
 }

@@ -23,4 +23,16 @@ struct net_device *hicamp_rep_create(struct device *parent, u16 domid,
 				     u32 devid, u32 port, u32 mtu);
 void hicamp_rep_destroy(struct net_device *dev);
 
+/*
+ * The same in pieces, for a netdev that rtnetlink makes, with so many private
+ * bytes. setup: as alloc_netdev() wants it. register and leave: rtnl is held;
+ * leave comes before the netdev is unregistered. What is sent to a representor
+ * with a nic goes there.
+ */
+extern const size_t hicamp_rep_priv;
+void hicamp_rep_setup(struct net_device *dev);
+int hicamp_rep_register(struct net_device *dev, u16 domid, u32 devid, u32 port,
+			struct net_device *nic);
+void hicamp_rep_leave(struct net_device *dev);
+
 #endif

@@ -56,6 +56,7 @@
 #include "hv.h"
 #include "rep.h"
 #include "tc.h"
+#include "uplink.h"
 
 #define HICAMP_SCRIPT "vif-hicamp"
 
@@ -560,6 +561,9 @@ static int __init hicamp_netback_init(void)
 	err = hicamp_rep_init();
 	if (err)
 		goto destroy;
+	err = hicamp_uplink_init();
+	if (err)
+		goto rep_exit;
 
 	/*
 	 * Without an owner, or each vif would hold a reference to the module
@@ -570,6 +574,8 @@ static int __init hicamp_netback_init(void)
 	if (!err)
 		return 0;
 
+	hicamp_uplink_exit();
+rep_exit:
 	hicamp_rep_exit();
 destroy:
 	destroy_workqueue(vif_wq);
@@ -583,6 +589,7 @@ static void __exit hicamp_netback_exit(void)
 	hicamp_tc_keep();
 	xenbus_unregister_driver(&vif_driver);
 	destroy_workqueue(vif_wq);
+	hicamp_uplink_exit();
 	hicamp_rep_exit();
 }
 module_exit(hicamp_netback_exit);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The fabric: the driver domain's own rings
+ * The driver domain's own rings: the fabric, and uplinks
  *
- * Lives here: the netdev that has them, which carries packets of all ports,
- * each with the number of its port, and is of no use by itself.
+ * Lives here: the netdevs that have them, which are of no use by themselves. The
+ * fabric carries packets of all ports, each with the number of its port; an
+ * uplink's rings, those between the switch and one NIC. An uplink is a port as a
+ * guest's is, so what floods the fabric is not in its way, and it has a queue for
+ * each CPU.
  *
  * Invariant: what comes up is handed to a representor that something above it
- * serves, or dropped and counted; never to the driver domain's own stack.
+ * serves, or to the NIC, or dropped and counted; never to the driver domain's
+ * own stack.
  *
  * Called by: hicamp_netback, recv.c.
  */
@@ -52,6 +56,29 @@ struct net_device *hnf_fabric_rep(struct hnf_port *np, u32 port)
 	return rep && rcu_access_pointer(rep->rx_handler) ? rep : NULL;
 }
 
+/* Send through a queue, to a port; false: not sent, the caller has it still. */
+static bool hnf_xmit_direct(struct net_device *dev, struct sk_buff *skb,
+			    unsigned int queue, u32 port, bool more)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, queue);
+	bool sent = false;
+
+	/* Pages of others (of a guest of stock netback's) are not ours to send. */
+	if (unlikely(skb_orphan_frags(skb, GFP_ATOMIC)))
+		return false;
+	skb_set_queue_mapping(skb, queue);
+
+	__netif_tx_lock(txq, smp_processor_id());
+	if (likely(!netif_xmit_frozen_or_stopped(txq))) {
+		hnf_tx_cb(skb)->port = port;
+		__this_cpu_write(softnet_data.xmit.more, more);
+		sent = hnf_start_xmit(skb, dev) == NETDEV_TX_OK;
+		txq_trans_cond_update(txq);
+	}
+	__netif_tx_unlock(txq);
+	return sent;
+}
+
 /**
  * hicamp_fabric_xmit - send a packet to a port
  * @dev: the fabric
@@ -64,28 +91,40 @@ struct net_device *hnf_fabric_rep(struct hnf_port *np, u32 port)
  */
 bool hicamp_fabric_xmit(struct net_device *dev, struct sk_buff *skb, u32 port)
 {
-	struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
-	bool sent = false;
-
-	/* Pages of others (of a guest of stock netback's) are not ours to send. */
-	if (unlikely(skb_orphan_frags(skb, GFP_ATOMIC)))
-		goto drop;
-	skb_set_queue_mapping(skb, 0);
-
-	__netif_tx_lock(txq, smp_processor_id());
-	if (likely(!netif_xmit_frozen_or_stopped(txq))) {
-		hnf_tx_cb(skb)->port = port;
-		sent = hnf_start_xmit(skb, dev) == NETDEV_TX_OK;
-		txq_trans_cond_update(txq);
-	}
-	__netif_tx_unlock(txq);
-	if (likely(sent))
+	if (likely(hnf_xmit_direct(dev, skb, 0, port, netdev_xmit_more())))
 		return true;
-drop:
 	dev_kfree_skb_any(skb);
 	return false;
 }
 EXPORT_SYMBOL_GPL(hicamp_fabric_xmit);
+
+/**
+ * hicamp_uplink_xmit - send a packet that a NIC received to the switch
+ * @dev: the uplink's rings
+ * @skb: the packet, from its Ethernet header on; taken in every case
+ *
+ * What does not fit is counted as dropped. Bottom halves are off.
+ */
+void hicamp_uplink_xmit(struct net_device *dev, struct sk_buff *skb)
+{
+	unsigned int queue = skb_rx_queue_recorded(skb) ?
+			     skb_get_rx_queue(skb) : smp_processor_id();
+	struct sk_buff *next;
+	bool again;
+
+	queue %= dev->real_num_tx_queues;
+	skb->dev = dev;
+	/* GRO makes lists of fragments, and of more than TCP. */
+	skb = validate_xmit_skb_list(skb, dev, &again);
+	skb_list_walk_safe(skb, skb, next) {
+		skb_mark_not_on_list(skb);
+		if (unlikely(!hnf_xmit_direct(dev, skb, queue, 0, next))) {
+			dev_core_stats_tx_dropped_inc(dev);
+			dev_kfree_skb_any(skb);
+		}
+	}
+}
+EXPORT_SYMBOL_GPL(hicamp_uplink_xmit);
 
 /**
  * hicamp_fabric_check - ndo_features_check of who sends through the fabric
@@ -103,28 +142,97 @@ netdev_features_t hicamp_fabric_check(struct sk_buff *skb,
 }
 EXPORT_SYMBOL_GPL(hicamp_fabric_check);
 
-/* Make the netdev and give Xen its rings. */
-static int hnf_fabric_start(struct net_device *dev)
+/**
+ * hnf_uplink_deliver - hand a packet to the NIC
+ * @np: the uplink
+ * @skb: the packet, from its Ethernet header on
+ */
+void hnf_uplink_deliver(struct hnf_port *np, struct sk_buff *skb)
+{
+	skb->protocol = eth_type_trans(skb, np->netdev);
+	skb_reset_network_header(skb);
+	skb_push(skb, ETH_HLEN);
+	np->uplink->send(np->uplink_priv, skb);
+}
+
+static const struct net_device_ops hnf_uplink_netdev_ops = {
+	.ndo_open		= hnf_open,
+	.ndo_stop		= hnf_stop,
+	.ndo_start_xmit		= hnf_fabric_refuse,
+	.ndo_features_check	= hnf_features_check,
+	.ndo_get_stats64	= hnf_get_stats64,
+	.ndo_tx_timeout		= hnf_tx_timeout,
+};
+
+/* What an unregistered netdev leaves; see hnf_carrier_start(). */
+static void hnf_carrier_gone(struct net_device *dev)
+{
+	hnf_port_exit(netdev_priv(dev));
+}
+
+/*
+ * Make the netdev, which is initialised, and give Xen its rings. On failure both
+ * are gone, and memory is freed when rtnl is let go. rtnl is held.
+ */
+static int hnf_carrier_start(struct net_device *dev)
 {
 	struct hnf_port *np = netdev_priv(dev);
 	int err;
 
-	err = register_netdev(dev);
-	if (err)
+	err = register_netdevice(dev);
+	if (err) {
+		hnf_port_exit(np);
+		free_netdev(dev);
 		return err;
+	}
+	dev->priv_destructor = hnf_carrier_gone;
+	dev->needs_free_netdev = true;
 
-	rtnl_lock();
 	err = hnf_port_attach(np);
 	if (!err)
 		err = dev_open(dev, NULL);
-	if (err)
+	if (err) {
 		hnf_port_detach(np, false);
-	rtnl_unlock();
+		unregister_netdevice(dev);
+		return err;
+	}
+	netif_carrier_on(dev);
+	return 0;
+}
+
+/* A netdev for rings; NULL or an ERR_PTR. */
+static struct net_device *hnf_carrier_alloc(bool fabric, const char *name,
+					    u32 devid)
+{
+	struct hicamp_version version;
+	struct net_device *dev;
+	struct hnf_port *np;
+	int err;
+
+	err = hicamp_handshake(&version);
 	if (err)
-		unregister_netdev(dev);
-	else
-		netif_carrier_on(dev);
-	return err;
+		return ERR_PTR(err);
+	if (fabric && !(version.features & HICAMP_FEAT_FABRIC))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	dev = hnf_port_alloc(&version, fabric);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	strscpy(dev->name, name, sizeof(dev->name));
+	eth_hw_addr_random(dev);
+	netif_carrier_off(dev);
+
+	np = netdev_priv(dev);
+	np->devid = devid;
+	hnf_port_setup(np, &version);
+	dev->flags |= IFF_NOARP;
+	dev->flags &= ~(IFF_MULTICAST | IFF_BROADCAST);
+	err = hnf_port_init(np);
+	if (err) {
+		free_netdev(dev);
+		return ERR_PTR(err);
+	}
+	return dev;
 }
 
 /**
@@ -138,49 +246,25 @@ static int hnf_fabric_start(struct net_device *dev)
  */
 struct net_device *hicamp_fabric_create(const struct hicamp_fabric_ops *ops)
 {
-	struct hicamp_version version;
-	struct net_device *dev;
+	struct net_device *dev = hnf_carrier_alloc(true, "hicamp-fabric",
+						   HICAMP_FABRIC_DEVID);
 	struct hnf_port *np;
 	int err;
 
-	err = hicamp_handshake(&version);
-	if (err)
-		return ERR_PTR(err);
-	if (!(version.features & HICAMP_FEAT_FABRIC))
-		return ERR_PTR(-EOPNOTSUPP);
-
-	dev = hnf_port_alloc(&version, true);
-	if (!dev)
-		return ERR_PTR(-ENOMEM);
-	strscpy(dev->name, "hicamp-fabric", sizeof(dev->name));
-	eth_hw_addr_random(dev);
-	netif_carrier_off(dev);
-
+	if (IS_ERR(dev))
+		return dev;
 	np = netdev_priv(dev);
 	np->fabric = ops;
-	np->devid = HICAMP_FABRIC_DEVID;
-	hnf_port_setup(np, &version);
 	np->sizes.rx = HNF_FABRIC_RX;
 	np->sizes.tx = HNF_FABRIC_RING;
 	np->sizes.fill = HNF_FABRIC_RING;
 	np->sizes.comp = HNF_FABRIC_RING;
 	dev->netdev_ops = &hnf_fabric_netdev_ops;
-	dev->flags |= IFF_NOARP;
-	dev->flags &= ~(IFF_MULTICAST | IFF_BROADCAST);
 
-	err = hnf_port_init(np);
-	if (err)
-		goto out_free;
-	err = hnf_fabric_start(dev);
-	if (err)
-		goto out_exit;
-	return dev;
-
-out_exit:
-	hnf_port_exit(np);
-out_free:
-	free_netdev(dev);
-	return ERR_PTR(err);
+	rtnl_lock();
+	err = hnf_carrier_start(dev);
+	rtnl_unlock();
+	return err ? ERR_PTR(err) : dev;
 }
 EXPORT_SYMBOL_GPL(hicamp_fabric_create);
 
@@ -192,13 +276,55 @@ EXPORT_SYMBOL_GPL(hicamp_fabric_create);
  */
 void hicamp_fabric_destroy(struct net_device *dev)
 {
-	struct hnf_port *np = netdev_priv(dev);
-
 	rtnl_lock();
-	hnf_port_detach(np, false);
+	hnf_port_detach(netdev_priv(dev), false);
+	unregister_netdevice(dev);
 	rtnl_unlock();
-	unregister_netdev(dev);
-	hnf_port_exit(np);
-	free_netdev(dev);
 }
 EXPORT_SYMBOL_GPL(hicamp_fabric_destroy);
+
+/**
+ * hicamp_uplink_create - serve a port of this domain, for a NIC
+ * @devid: the port's; it exists
+ * @ops: what to do with packets; until hicamp_uplink_destroy()
+ * @priv: for @ops
+ *
+ * Packets may come before it returns. rtnl is held.
+ *
+ * Return: the netdev, or an ERR_PTR.
+ */
+struct net_device *hicamp_uplink_create(u32 devid,
+					const struct hicamp_uplink_ops *ops,
+					void *priv)
+{
+	struct net_device *dev = hnf_carrier_alloc(false, "hicamp-rings%d",
+						   devid);
+	struct hnf_port *np;
+	int err;
+
+	if (IS_ERR(dev))
+		return dev;
+	np = netdev_priv(dev);
+	np->uplink = ops;
+	np->uplink_priv = priv;
+	dev->netdev_ops = &hnf_uplink_netdev_ops;
+	dev->mtu = dev->max_mtu;	/* the NIC's is the port's */
+
+	err = hnf_carrier_start(dev);
+	return err ? ERR_PTR(err) : dev;
+}
+EXPORT_SYMBOL_GPL(hicamp_uplink_create);
+
+/**
+ * hicamp_uplink_destroy - serve the port no longer
+ * @dev: from hicamp_uplink_create(); nobody sends through it any more
+ * @head: of what is unregistered together, or NULL
+ *
+ * No packet comes after it. rtnl is held.
+ */
+void hicamp_uplink_destroy(struct net_device *dev, struct list_head *head)
+{
+	hnf_port_detach(netdev_priv(dev), false);
+	unregister_netdevice_queue(dev, head);
+}
+EXPORT_SYMBOL_GPL(hicamp_uplink_destroy);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What hicamp_netfront.ko offers to the driver domain's module: the fabric
+ * What hicamp_netfront.ko offers to the driver domain's module: the fabric, and
+ * the rings of uplinks
  *
- * The fabric's rings are a port's, so the code that drives a guest's port
- * drives them too.
+ * These rings are a port's, so the code that drives a guest's port drives them
+ * too.
  *
  * May be called by: hicamp_netback.
  */
@@ -34,5 +35,20 @@ bool hicamp_fabric_xmit(struct net_device *dev, struct sk_buff *skb, u32 port);
 netdev_features_t hicamp_fabric_check(struct sk_buff *skb,
 				      struct net_device *dev,
 				      netdev_features_t features);
+
+/**
+ * struct hicamp_uplink_ops - what the driver domain does with packets for a NIC
+ * @send: take a packet that the switch sends there, from its Ethernet header
+ *	  on, with checksum and GSO to be finished perhaps; softirq
+ */
+struct hicamp_uplink_ops {
+	void (*send)(void *priv, struct sk_buff *skb);
+};
+
+struct net_device *hicamp_uplink_create(u32 devid,
+					const struct hicamp_uplink_ops *ops,
+					void *priv);
+void hicamp_uplink_destroy(struct net_device *dev, struct list_head *head);
+void hicamp_uplink_xmit(struct net_device *dev, struct sk_buff *skb);
 
 #endif /* HICAMP_FABRIC_H */

@@ -184,6 +184,7 @@ struct hnf_rx {
 };
 
 struct hicamp_fabric_ops;
+struct hicamp_uplink_ops;
 struct hnf_port;
 
 /* Ours while we have the skb. */
@@ -256,10 +257,12 @@ struct hnf_sizes {
 	u32 comp;
 };
 
-/* One vif, or the fabric: netdev_priv() of its netdev. */
+/* One vif, the fabric, or an uplink: netdev_priv() of its netdev. */
 struct hnf_port {
 	struct net_device *netdev;
-	const struct hicamp_fabric_ops *fabric; /* NULL: a vif */
+	const struct hicamp_fabric_ops *fabric; /* or NULL */
+	const struct hicamp_uplink_ops *uplink; /* likewise */
+	void *uplink_priv;
 	struct xenbus_device *xbdev;
 	struct xenbus_watch backend_watch;
 	struct shrinker shrinker;
@@ -329,6 +332,7 @@ unsigned long hnf_share_shrink(struct hnf_queue *q, unsigned long nr);
 
 /* fabric.c */
 struct net_device *hnf_fabric_rep(struct hnf_port *np, u32 port);
+void hnf_uplink_deliver(struct hnf_port *np, struct sk_buff *skb);
 
 /* ethtool.c */
 extern const struct ethtool_ops hnf_ethtool_ops;

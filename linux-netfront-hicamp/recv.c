@@ -155,7 +155,15 @@ static bool hnf_rx_meta(struct hnf_queue *q, struct sk_buff *skb,
 	return true;
 }
 
-/* Hand a complete skb to the stack; false if its metadata lie. */
+static void hnf_rx_count(struct hnf_queue *q, const struct hicamp_pkt *pkt)
+{
+	u64_stats_update_begin(&q->rx_stats.syncp);
+	q->rx_stats.packets++;
+	q->rx_stats.bytes += pkt->len;
+	u64_stats_update_end(&q->rx_stats.syncp);
+}
+
+/* Hand a complete skb to the stack, or a NIC; false if its metadata lie. */
 static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 			   const struct hicamp_pkt *pkt)
 {
@@ -171,6 +179,11 @@ static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 	}
 	if (unlikely(!hnf_rx_meta(q, skb, pkt)))
 		return false;
+	if (unlikely(q->np->uplink)) {
+		hnf_rx_count(q, pkt);
+		hnf_uplink_deliver(q->np, skb);
+		return true;
+	}
 
 	skb->protocol = eth_type_trans(skb, dev);
 	skb_reset_network_header(skb);
@@ -184,11 +197,7 @@ static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 			return false;
 	}
 
-	u64_stats_update_begin(&q->rx_stats.syncp);
-	q->rx_stats.packets++;
-	q->rx_stats.bytes += pkt->len;
-	u64_stats_update_end(&q->rx_stats.syncp);
-
+	hnf_rx_count(q, pkt);
 	napi_gro_receive(&q->napi, skb);
 	return true;
 }

@@ -73,6 +73,15 @@ static const struct command commands[] = {
       "Print, or set, the IP addresses from which the guest may send, up to 16:\n"
       "as sources of packets, and in ARP and neighbour discovery.\n" },
 
+    { "uplink", "add", 1, 2, 0, cmd_uplink_add, "DEVICE [NAME]",
+      "Make a port of a NIC or bond of this driver domain, and bring both up.\n"
+      "NAME (hicamp-up0) is the network device that stands for it, and joins\n"
+      "the bridge in place of DEVICE.\n" },
+    { "uplink", "del", 1, 1, 0, cmd_uplink_del, "NAME|DEVICE",
+      "Undo that.\n" },
+    { "uplink", "list", 0, 0, 0, cmd_uplink_list, "",
+      "Print the uplinks of this domain.\n" },
+
     { "flow", "add", 0, 2, OPT_COOKIE | OPT_REPLACE | OPT_BATCH, cmd_flow_add,
       "MATCH ACTIONS [--cookie N] [--replace]\n"
       "       hicampctl flow add --batch FILE [--cookie N] [--replace]",

@@ -78,6 +78,11 @@ int cmd_port_set(struct cli *cli, struct err *err);
 int cmd_port_rate(struct cli *cli, struct err *err);
 int cmd_port_addrs(struct cli *cli, struct err *err);
 
+/* uplink.c */
+int cmd_uplink_add(struct cli *cli, struct err *err);
+int cmd_uplink_del(struct cli *cli, struct err *err);
+int cmd_uplink_list(struct cli *cli, struct err *err);
+
 /* limits.c */
 int cmd_domain_list(struct cli *cli, struct err *err);
 int cmd_domain_set(struct cli *cli, struct err *err);

@@ -16,8 +16,11 @@ _hicampctl()
     fi
 
     case "${words[*]}" in
-    '')               all='info port flow meter domain param admin' ;;
+    '')               all='info port uplink flow meter domain param admin' ;;
     port)             all='list show stats create destroy set rate addrs' ;;
+    uplink)           all='add del list' ;;
+    uplink\ add|uplink\ del)
+                      all=$(ls /sys/class/net) ;;
     flow)             all='add del dump flush' ;;
     meter)            all='list set del' ;;
     admin)            all='set' ;;

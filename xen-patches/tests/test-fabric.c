@@ -117,6 +117,42 @@ TEST(an_action_sends_up_what_also_leaves)
     guests_end();
 }
 
+TEST(a_flow_all_of_whose_outputs_are_gone_is_none)
+{
+    struct hicamp_action list[] = {
+        { HICAMP_ACT_OUTPUT, 8, 0 }, { HICAMP_ACT_UPCALL, 8, 0 },
+    };
+    struct pkt p;
+
+    world();
+    CHECK_EQ(guest_destroy(b), 0);
+    p = pkt_new(a, 1, 60);
+    transmit(&p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_MISS);
+    CHECK_EQ(COUNT(a, drop_noport), 0);
+
+    /* Of two, one is left; one that is only detached is not gone. */
+    p = pkt_new(a, 2, 60);
+    transmit(&p);
+    guest_expect(c, a, &p);
+    CHECK_EQ(COUNT(a, drop_noport), 1);
+    CHECK_EQ(guest_detach(c), 0);
+    transmit(&p);
+    CHECK(!guest_get(f));
+    CHECK_EQ(COUNT(a, drop_noport), 3);
+
+    /* It goes up in any case, once. */
+    list[0].arg = c->port;
+    CHECK_EQ(flow_op(a->port, 3, HICAMP_FLOW_ADD, list, 2), 0);
+    CHECK_EQ(guest_destroy(c), 0);
+    p = pkt_new(a, 3, 60);
+    transmit(&p);
+    guest_expect_upcall(f, a, &p, HICAMP_REASON_ACTION);
+    CHECK(!guest_get(f));
+    CHECK_EQ(COUNT(a, drop_noport), 4);
+    guests_end();
+}
+
 TEST(without_a_driver_domain_it_is_dropped_and_counted)
 {
     struct pkt p;

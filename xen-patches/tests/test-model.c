@@ -182,6 +182,19 @@ static struct model *by_port(uint32_t port)
     return NULL;
 }
 
+/* Does any output of a flow exist, attached or not? */
+static bool reaches(const struct model *m, unsigned int group)
+{
+    unsigned int i, j;
+
+    for ( i = 0; i < m->flow[group].nr; i++ )
+        for ( j = 0; j < PORTS; j++ )
+            if ( models[j].g->port == m->flow[group].port[i] )
+                return true;
+
+    return false;
+}
+
 /* Everything that can be counted is as the model says. */
 static void audit(struct model *m)
 {
@@ -354,6 +367,11 @@ static void taken(struct model *m, struct record *r)
         m->cnt[CNT(upcalls)]++;
     else if ( !m->flow[group].nr )
         m->cnt[CNT(drop_action)]++;
+    else if ( !reaches(m, group) )
+    {
+        m->cnt[CNT(upcalls)]++; /* as if there were no flow */
+        return;
+    }
 
     for ( i = 0; m->flow[group].is && i < m->flow[group].nr; i++ )
     {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../cli.h"
@@ -707,6 +708,58 @@ static void a_batch_that_xen_refuses_says_how_far_it_came(void)
     unlink(path);
 }
 
+/* An ip that says what it is told, and fails if it is about "bad". */
+static void uplinks_are_made_by_ip(void)
+{
+    char dir[] = "/tmp/hicampctl-ip-XXXXXX", path[64], log[64], text[512] = "";
+    char *old = strdup(getenv("PATH") ?: "");
+    FILE *f;
+
+    if ( !old || !mkdtemp(dir) )
+        return check(false, __FILE__, __LINE__, "no folder");
+    snprintf(path, sizeof(path), "%s/ip", dir);
+    snprintf(log, sizeof(log), "%s/log", dir);
+    f = fopen(path, "w");
+    fprintf(f, "#!/bin/sh\necho \"$*\" >> %s\n"
+            "case \"$*\" in *bad*) exit 2; esac\n", log);
+    fclose(f);
+    chmod(path, 0755);
+    setenv("PATH", dir, 1);
+
+    GOOD("uplink", "add", "eth7");
+    CHECK(!strcmp(out, "hicamp-up0\n"), "%s", out);
+    GOOD("--json", "uplink", "add", "eth7", "wire");
+    CHECK(!strcmp(out, "{\"name\": \"wire\", \"device\": \"eth7\"}\n"), "%s",
+          out);
+    GOOD("uplink", "list");
+    GOOD("uplink", "del", "wire");
+    f = fopen(log, "r");
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    CHECK(!strcmp(text,
+        "link add name hicamp-up0 up link eth7 type hicamp_uplink\n"
+        "link set dev eth7 up\n"
+        "link add name wire up link eth7 type hicamp_uplink\n"
+        "link set dev eth7 up\n"
+        "-brief link show type hicamp_uplink\n"
+        "link del dev wire type hicamp_uplink\n"), "%s", text);
+
+    CHECK(RUN("uplink", "add", "bad0") == 1 &&
+          strstr(errors, "uplink add bad0: ip failed (is hicamp-netback"),
+          "%s", errors);
+    CHECK(RUN("uplink", "add", "-x/y") == 2, "%s", errors);
+    CHECK(RUN("uplink", "add", "eth7", "a name") == 2, "%s", errors);
+    CHECK(RUN("uplink", "del", "a-name-that-is-too-long") == 2, "%s", errors);
+    unlink(path);
+    CHECK(RUN("uplink", "list") == 1 && strstr(errors, "cannot run ip"), "%s",
+          errors);
+
+    setenv("PATH", old, 1);
+    free(old);
+    unlink(log);
+    rmdir(dir);
+}
+
 int main(void)
 {
     test_text();
@@ -722,6 +775,7 @@ int main(void)
     TEST(rates_are_read_and_set);
     TEST(meters_are_made_listed_and_forgotten);
     TEST(addresses_are_read_and_set);
+    TEST(uplinks_are_made_by_ip);
     TEST(ports_are_listed_in_many_batches);
     TEST(counters_of_other_versions_are_shown);
     TEST(watching_gives_rates);

@@ -64,7 +64,7 @@ def directives(scenario, word):
     """Read a scenario's lines "# WORD: TEXT".
 
     "# allow: REGEX" makes lines of logs harmless, "# xen: OPTION" goes onto
-    Xen's command line.
+    Xen's command line, "# qemu: OPTIONS" onto QEMU's.
     """
     path = common.TESTBED / 'scenarios' / f'{scenario}.sh'
     if not path.is_file():
@@ -153,6 +153,8 @@ class Run:
         """Return QEMU's command line, and keep it with the run."""
         argv = command(self.folder, self.flavour, self.clock, self.cpus,
                        self.memory, self.xen_extra)
+        for options in directives(self.scenario, 'qemu'):
+            argv += shlex.split(options)
         if self.plugin:
             # Xen's boot polls the clock for a second's begin; let that be the
             # same in all runs that are compared.

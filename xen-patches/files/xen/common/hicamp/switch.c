@@ -63,14 +63,22 @@ static void burst_touch(struct burst *b, struct queue *q)
         deliver(q, 0);
 }
 
-/* One output of one packet, port or NULL.  The sender's tx_lock is held. */
-static void output(struct burst *b, struct queue *from, plid_t plid,
+/*
+ * One output of one packet.  False: there is no such port any more, which is not
+ * counted here.  The sender's tx_lock is held.
+ */
+static bool output(struct burst *b, struct queue *from, plid_t plid,
                    uint32_t len, const struct hicamp_flow_key *key,
                    struct port *port)
 {
-    struct queue *q = port ? port_rx_queue(port, key) : NULL;
-    bool gone = !q;
+    struct queue *q;
+    bool gone;
 
+    if ( unlikely(!port) )
+        return false;
+
+    q = port_rx_queue(port, key);
+    gone = !q;
     if ( q && deliver_enqueue(q, from, plid, &gone) )
     {
         b->bytes += len;
@@ -78,6 +86,8 @@ static void output(struct burst *b, struct queue *from, plid_t plid,
     }
     else if ( gone )
         count(from, CNT(drop_noport));
+
+    return true;
 }
 
 /* Up to the driver domain.  As output(). */
@@ -103,11 +113,12 @@ static void forward(struct burst *b, struct queue *from,
     const struct hicamp_acts *acts;
     plid_t plid = t->plid;
     uint32_t len = t->len;
-    unsigned int i;
+    unsigned int i, lost = 0;
 
     if ( unlikely(from->port->fabric) )
     {
-        output(b, from, plid, len, key, fabric_inject(from, plid));
+        if ( !output(b, from, plid, len, key, fabric_inject(from, plid)) )
+            count(from, CNT(drop_noport));
         return;
     }
 
@@ -133,7 +144,17 @@ static void forward(struct burst *b, struct queue *from,
     }
 
     for ( i = 0; i < acts->nr_outputs; i++ )
-        output(b, from, plid, len, key, port_by_id(acts->outputs[i]));
+        lost += !output(b, from, plid, len, key,
+                        port_by_id(acts->outputs[i]));
+
+    if ( unlikely(lost) )
+    {
+        /* Who installed the flow may have gone, too: ask who is there now. */
+        if ( lost == acts->nr_outputs && !acts->nr_edits && !acts->upcall )
+            upcall(b, from, plid, len, HICAMP_REASON_MISS, key);
+        else
+            count_by(from, CNT(drop_noport), lost);
+    }
 
     if ( unlikely(acts->upcall) )
         upcall(b, from, plid, len, HICAMP_REASON_ACTION, key);

@@ -244,7 +244,6 @@ struct hicamp_pkt {
 /* Reasons for a packet to come up the fabric (hicamp_pkt.reason). */
 #define HICAMP_REASON_MISS      1   /* no flow matches */
 #define HICAMP_REASON_ACTION    2   /* an upcall action */
-#define HICAMP_REASON_UPLINK    3   /* an output to the uplink port */
 
 struct hicamp_extent {
     uint64_t name;          /* by type: frame, reference or segment id;
@@ -1036,8 +1035,9 @@ struct hicamp_meter {
  * as a port of the driver domain (HICAMP_PORT_FABRIC), but no flow can name it.
  * Doorbells, grant space and completions are as for a port.
  *
- *   rx   what no flow matches, and what flows send up: hicamp_pkt.port is the
- *        ingress port, reason says why.
+ *   rx   what no flow matches (or one all of whose output ports have been
+ *        destroyed), and what flows send up: hicamp_pkt.port is the ingress
+ *        port, reason says why.
  *   tx   hicamp_pkt.port names the port that the packet is given to, past the
  *        flow table, as if a flow had it as output; drop_noport counts those
  *        whose port is not there.

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091,SC2046  # numbers are meant to be split
+# The uplink: an e1000e with real DMA is a port of the switch, and a second one,
+# in a network namespace behind an emulated hub, is the world. Guests talk with it
+# by flows that Open vSwitch installs; checksums, segments, VLAN, MTU, link state,
+# the NIC's own address, and what becomes of it all when the NIC or the module goes.
+# qemu: -netdev hubport,id=n0,hubid=0 -device e1000e,netdev=n0,mac=52:54:00:00:00:10
+# qemu: -netdev hubport,id=n1,hubid=0 -device e1000e,netdev=n1,mac=52:54:00:00:00:11
+NET=hicamp
+BRIDGE=ovsbr0
+export NET
+. /payload/bin/hicamp.sh
+
+WORLD=10.0.0.100
+
+nic_of() { grep -l "$1" /sys/class/net/*/address | cut -d/ -f5; }
+world() { ip netns exec world "$@"; }
+
+# world_up: the second NIC is the world's.
+world_up() {
+    modprobe e1000e && ip netns add world &&
+        ip link set "$(nic_of 52:54:00:00:00:11)" netns world name w0 &&
+        world ip link set lo up && world ip addr add $WORLD/24 dev w0 &&
+        world ip link set w0 up
+}
+
+# uplink_up: the first NIC's uplink is in the bridge.
+uplink_up() {
+    hicampctl uplink add "$NIC" &&
+        ovs-vsctl --timeout=20 --may-exist add-port ovsbr0 hicamp-up0
+}
+
+fabric_rx() { cat /sys/class/net/hicamp-fabric/statistics/rx_packets; }
+port_up() { port_values 0.32768 "$@"; }
+pings() { guest run -t 60 "$1" "ping -q -c 5 -i 0.2 -W 10 $2"; }
+world_pings() { world ping -q -c 5 -i 0.2 -W 10 "$1"; }
+offloaded() { hicampctl flow dump | grep 'in_port=0.32768' | grep -q output=; }
+
+# both_ways: 4 MB of random bytes go both ways by TCP, unharmed.
+both_ways() {
+    guest run -t 120 a "dd if=/dev/urandom of=/tmp/out bs=1k count=4096 \
+        2> /dev/null; socat -t 60 - TCP:$WORLD:5200 < /tmp/out > /tmp/in
+        cmp /tmp/out /tmp/in && test -s /tmp/in"
+}
+
+check world_is_there world_up || bail "no second NIC"
+NIC=$(nic_of 52:54:00:00:00:10)
+say "uplink by $NIC, $(ethtool -i "$NIC" | head -1)"
+check uplink_is_made uplink_up || bail "no uplink"
+check uplink_has_a_port test "$(port_up port)" -gt 0
+check uplink_has_the_nics_address cmp "/sys/class/net/$NIC/address" \
+    /sys/class/net/hicamp-up0/address
+check alias_names_the_nic test "$(cat /sys/class/net/hicamp-up0/ifalias)" = "$NIC"
+check second_uplink_by_it_is_refused sh -c "! hicampctl uplink add $NIC x"
+check representor_is_no_nic sh -c "! hicampctl uplink add hicamp-up0 x"
+check nic_joins_nothing_else sh -c "ip link add br9 type bridge
+    ! ip link set $NIC master br9"
+
+guests_up a b
+world socat TCP-LISTEN:5200,reuseaddr,fork EXEC:cat &
+_echo=$!
+world netserver -4 > /dev/null
+
+check guest_reaches_the_world pings a $WORLD
+check world_reaches_a_guest world_pings 10.0.0.2
+check flow_from_the_uplink_is_installed wait_for 10 offloaded
+check tcp_comes_back_unharmed both_ways
+
+say "netperf both ways, by flows alone"
+before=$(fabric_rx)
+guest run -t 90 a "netperf -P 0 -H $WORLD -l 4 -- -m 65536" > "$OUT/tx.txt"
+guest run -t 90 a "netperf -P 0 -H $WORLD -l 4 -t TCP_MAERTS -- -m 65536" \
+    > "$OUT/rx.txt"
+guest run -t 90 a "netperf -P 0 -H $WORLD -l 3 -t TCP_RR" > "$OUT/rr.txt"
+after=$(fabric_rx)
+mbit() { awk 'NF == 5 { v = $5 } END { print v + 0 }' "$1"; }
+result tx_mbit "$(mbit "$OUT/tx.txt")"
+result rx_mbit "$(mbit "$OUT/rx.txt")"
+result rr "$(awk 'NF == 6 { print $6; exit }' "$OUT/rr.txt")"
+check streams_run sh -c "awk 'NF == 5 && \$5 > 20 { n++ } END { exit n < 2 }' \
+    $OUT/tx.txt $OUT/rx.txt"
+result fabric_packets $((after - before))
+result uplink_packets "$(port_up rx_packets) $(port_up tx_packets)"
+check streams_pass_the_fabric_by test $((after - before)) -lt 300
+check nic_segments test "$(port_up rx_gso)" -gt 100
+check udp_is_carried sh -c "guest run -t 60 a 'netperf -P 0 -H $WORLD -t UDP_STREAM \
+    -l 2 -- -m 1400 -R 1' | awk 'NF == 4 && \$3 > 100 { ok = 1 } END { exit !ok }'"
+
+say "VLAN 7"
+world ip link add link w0 name w0.7 type vlan id 7
+world ip addr add 10.7.0.100/24 dev w0.7
+world ip link set w0.7 up
+guest run a "ip link add link eth0 name eth0.7 type vlan id 7
+    ip addr add 10.7.0.1/24 dev eth0.7; ip link set eth0.7 up"
+check tagged_guest_reaches_the_world pings a 10.7.0.100
+check tagged_world_reaches_the_guest world_pings 10.7.0.1
+
+say "MTU 9000"
+world ip link set w0 mtu 9000
+ip link set "$NIC" mtu 9000
+check mtu_follows_the_nic test "$(cat /sys/class/net/hicamp-up0/mtu)" = 9000
+check port_has_the_mtu test "$(port_up mtu)" = 9000
+check mtu_beyond_the_nics_is_refused sh -c '! ip link set hicamp-up0 mtu 9001'
+guest run a "ip link set eth0 mtu 9000"
+check large_frames_reach_the_world guest run -t 60 a \
+    "ping -q -c 3 -i 0.2 -W 10 -s 8900 $WORLD"
+check large_frames_reach_the_guest world ping -q -c 3 -i 0.2 -W 10 -M do \
+    -s 8900 10.0.0.1
+world ip link set w0 mtu 1500
+ip link set "$NIC" mtu 1500
+before=$(port_up drop_mtu)
+guest run -t 30 a "ping -q -c 3 -i 0.2 -W 1 -s 8900 $WORLD" > /dev/null 2>&1
+check frames_too_large_are_counted test "$(port_up drop_mtu)" -gt "$before"
+guest run a "ip link set eth0 mtu 1500"
+
+say "link state, and the bridge's own address"
+ip link set "$NIC" down
+check carrier_goes_with_the_nic test "$(cat /sys/class/net/hicamp-up0/carrier)" = 0
+ip link set "$NIC" up
+check carrier_comes_with_the_nic wait_for 10 \
+    grep -qx 1 /sys/class/net/hicamp-up0/carrier
+check guest_reaches_the_world_again pings a $WORLD
+ip addr add 10.0.0.200/24 dev ovsbr0
+check world_reaches_the_bridge world_pings 10.0.0.200
+check bridge_reaches_the_world ping -q -c 5 -i 0.2 -W 10 $WORLD
+check guest_reaches_the_bridge pings a 10.0.0.200
+ip addr del 10.0.0.200/24 dev ovsbr0
+
+say "an address of the NIC's own"
+world ip addr add 10.9.0.100/24 dev w0
+ip addr add 10.9.0.1/24 dev "$NIC"
+check world_reaches_the_nic world_pings 10.9.0.1
+check nic_reaches_the_world ping -q -c 5 -i 0.2 -W 10 10.9.0.100
+world ip neigh flush all
+check world_reaches_the_guest_beside_it world_pings 10.0.0.1
+ip addr del 10.9.0.1/24 dev "$NIC"
+
+say "uplink, module and NIC go and come back"
+check uplink_is_deleted hicampctl uplink del "$NIC"
+check its_port_is_gone sh -c '! hicampctl port show 0.32768'
+check nic_is_free sh -c "! ip -d link show $NIC | grep -q 'promiscuity 1'"
+check guests_talk_without_uplink wait_for 20 pings a 10.0.0.2
+check uplink_is_made_again uplink_up
+check world_is_back wait_for 20 pings a $WORLD
+rmmod xen_netback
+ovs-appctl -t ovs-vswitchd exit
+check module_unloads rmmod hicamp_netback
+check uplink_is_gone_with_it test ! -e /sys/class/net/hicamp-up0
+check guests_talk_without_module pings a 10.0.0.2
+check module_loads modprobe hicamp-netback
+modprobe xen-netback
+check uplink_is_made_anew hicampctl uplink add "$NIC"
+ovs-vswitchd --detach --no-chdir --pidfile --log-file > /dev/null 2>&1
+check world_is_back_again wait_for 30 pings a $WORLD
+check driver_of_the_nic_unloads sh -c "kill $_echo; ip netns del world; sleep 1
+    rmmod e1000e"
+check uplink_goes_with_its_nic wait_for 5 test ! -e /sys/class/net/hicamp-up0
+check guests_talk_without_nic wait_for 20 pings a 10.0.0.2
