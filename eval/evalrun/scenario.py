@@ -52,8 +52,8 @@ def systems():
     table = _read(HERE / 'systems.toml')
     for name, system in table.items():
         _need(f'systems.toml: {name}', system,
-              ('title', 'xen', 'cpus', 'net', 'script', 'bridge', 'host',
-               'undo', 'guest'))
+              ('title', 'xen', 'cpus', 'net', 'script', 'bridge', 'uplink',
+               'host', 'undo', 'guest'))
         for key in ('title', 'xen', 'net'):
             if key not in system:
                 raise EvalError(f'systems.toml: {name} has no {key}')
