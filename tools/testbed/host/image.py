@@ -39,7 +39,8 @@ KEEP = [
 DROP = ['net/wireless', 'net/mac80211', 'net/bluetooth', 'net/nfc', 'net/ceph',
         'net/rds', 'net/sunrpc', 'net/batman-adv', 'net/can', 'net/9p']
 
-DOM0_MODULES = ['virtio_pci', 'virtio_blk', 'ext4', 'crc32c_generic']
+DOM0_MODULES = ['virtio_pci', 'virtio_blk', 'xen-blkfront', 'ext4',
+                'overlay', 'crc32c_generic']
 GUEST_MODULES = ['xen-netfront', 'af_packet', 'pktgen', 'veth', 'vxlan',
                  '8021q', 'bridge', 'tun', 'sch_fq_codel', 'sch_netem',
                  'sch_tbf', 'act_police', 'tls', 'nf_tables']
@@ -279,7 +280,8 @@ def guest():
     version, package_version = modules.kernel()
     stamp = GUEST / '.initramfs'
     init = common.TESTBED / 'guest/init'
-    value = common.fingerprint([Path(__file__), init], package_version)
+    agent = common.TESTBED / 'guest/agent'
+    value = common.fingerprint([Path(__file__), init, agent], package_version)
     if common.is_fresh(stamp, value):
         return
     if not (IMAGE / '.dom0').is_file():
@@ -312,6 +314,7 @@ def guest():
             'ipv6 41 IPv6\nipv6-icmp 58 IPv6-ICMP\nsctp 132 SCTP\n')
         shutil.copy(init, tree / 'init')
         (tree / 'init').chmod(0o755)
+        shutil.copy(agent, tree / 'bin/agent')
         _cpio(tree, GUEST / 'initramfs', False)
         for name, programs in GUEST_EXTRAS.items():
             more = GUEST / f'extra-{name}'
@@ -352,6 +355,10 @@ def payload(folder, scenario, env):
         (tree / name).mkdir(parents=True)
     for name in os.listdir(common.TESTBED / 'dom0'):
         shutil.copy(common.TESTBED / 'dom0' / name, tree / 'bin' / name)
+    shutil.copy(common.ROOT / 'tools/host-setup/hicamp-adopt', tree / 'bin')
+    # A driver domain boots from dom0's image, and is talked to as guests are.
+    shutil.copy(common.TESTBED / 'guest/agent', tree / 'bin')
+    shutil.copy(IMAGE / 'initramfs.gz', tree / 'guest/driver-domain')
     # As in a checkout: eval/run is for dom0 of a real host, too.
     shutil.copytree(common.ROOT / 'eval', tree / 'src/eval',
                     ignore=shutil.ignore_patterns('dedup', 'tests', '*.json'))

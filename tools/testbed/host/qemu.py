@@ -64,7 +64,7 @@ def directives(scenario, word):
     """Read a scenario's lines "# WORD: TEXT".
 
     "# allow: REGEX" makes lines of logs harmless, "# xen: OPTION" goes onto
-    Xen's command line, "# qemu: OPTIONS" onto QEMU's.
+    Xen's command line, "# qemu: OPTIONS" onto QEMU's, where {image} is dom0's.
     """
     path = common.TESTBED / 'scenarios' / f'{scenario}.sh'
     if not path.is_file():
@@ -154,7 +154,8 @@ class Run:
         argv = command(self.folder, self.flavour, self.clock, self.cpus,
                        self.memory, self.xen_extra)
         for options in directives(self.scenario, 'qemu'):
-            argv += shlex.split(options)
+            argv += shlex.split(options.replace('{image}',
+                                                str(image.IMAGE / 'dom0.img')))
         if self.plugin:
             # Xen's boot polls the clock for a second's begin; let that be the
             # same in all runs that are compared.
