@@ -29,8 +29,9 @@ DOM0_PACKAGES = [
 # Debian's 4,000 modules would only make images large and depmod slow.
 KEEP = [
     'arch/x86/crypto', 'crypto', 'lib', 'net', 'drivers/xen', 'drivers/virtio',
-    'drivers/block', 'drivers/char/hw_random', 'drivers/net/*.ko',
-    'drivers/net/bonding', 'drivers/net/ethernet/intel', 'drivers/net/geneve*',
+    'drivers/block', 'drivers/char/hw_random', 'drivers/pci/xen-pcifront.ko',
+    'drivers/net/*.ko', 'drivers/net/bonding', 'drivers/net/ethernet/intel',
+    'drivers/net/geneve*',
     'drivers/net/ipvlan', 'drivers/net/macvlan', 'drivers/net/netdevsim',
     'drivers/net/team', 'drivers/net/vxlan', 'drivers/net/xen-netback',
     'drivers/ptp', 'drivers/pps', 'drivers/vhost', 'drivers/vfio', 'fs/ext4',
