@@ -5,7 +5,7 @@
  * Lives here: the netdevs that have them, which are of no use by themselves. The
  * fabric carries packets of all ports, each with the number of its port; an
  * uplink's rings, those between the switch and one NIC. An uplink is a port as a
- * guest's is, so what floods the fabric is not in its way, and it has a queue for
+ * guest's is, so what floods the fabric is not in its way. Both have a queue for
  * each CPU.
  *
  * Invariant: what comes up is handed to a representor that something above it
@@ -91,7 +91,9 @@ static bool hnf_xmit_direct(struct net_device *dev, struct sk_buff *skb,
  */
 bool hicamp_fabric_xmit(struct net_device *dev, struct sk_buff *skb, u32 port)
 {
-	if (likely(hnf_xmit_direct(dev, skb, 0, port, netdev_xmit_more())))
+	unsigned int queue = smp_processor_id() % dev->real_num_tx_queues;
+
+	if (likely(hnf_xmit_direct(dev, skb, queue, port, netdev_xmit_more())))
 		return true;
 	dev_kfree_skb_any(skb);
 	return false;
@@ -215,7 +217,7 @@ static struct net_device *hnf_carrier_alloc(bool fabric, const char *name,
 	if (fabric && !(version.features & HICAMP_FEAT_FABRIC))
 		return ERR_PTR(-EOPNOTSUPP);
 
-	dev = hnf_port_alloc(&version, fabric);
+	dev = hnf_port_alloc(&version);
 	if (!dev)
 		return ERR_PTR(-ENOMEM);
 	strscpy(dev->name, name, sizeof(dev->name));

@@ -280,7 +280,7 @@ struct hnf_port {
 
 /* port.c */
 extern const struct net_device_ops hnf_netdev_ops;
-struct net_device *hnf_port_alloc(const struct hicamp_version *v, bool fabric);
+struct net_device *hnf_port_alloc(const struct hicamp_version *v);
 void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v);
 int hnf_port_channels(struct hnf_port *np, unsigned int nr);
 int hnf_port_init(struct hnf_port *np);

@@ -272,7 +272,7 @@ static int hnf_probe(struct xenbus_device *dev,
 		return err;
 	}
 
-	netdev = hnf_port_alloc(&version, false);
+	netdev = hnf_port_alloc(&version);
 	if (!netdev)
 		return -ENOMEM;
 	SET_NETDEV_DEV(netdev, &dev->dev);

@@ -589,19 +589,17 @@ static void hnf_sizes_init(struct hnf_port *np, const struct hicamp_version *v)
 /**
  * hnf_port_alloc - a netdev with queues, none of them set up
  * @v: what Xen offers
- * @fabric: for the fabric, which has one queue
  *
  * Return: the netdev, for free_netdev(), or NULL.
  */
-struct net_device *hnf_port_alloc(const struct hicamp_version *v, bool fabric)
+struct net_device *hnf_port_alloc(const struct hicamp_version *v)
 {
 	unsigned int nr = max_queues ?: num_online_cpus();
 	struct net_device *dev;
 	struct hnf_port *np;
 
 	nr = min3(nr, v->max_queues, (u32)HICAMP_QUEUES_MAX);
-	if (fabric || !nr)
-		nr = 1;
+	nr = max(nr, 1U);
 	dev = alloc_etherdev_mq(struct_size(np, queues, nr), nr);
 	if (dev) {
 		np = netdev_priv(dev);

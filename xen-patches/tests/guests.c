@@ -178,19 +178,26 @@ struct guest *guest_add(struct domain *d, uint32_t devid, uint32_t tx,
     return g;
 }
 
-void guest_queues(struct guest **q, unsigned int nr)
+/* A port of a new domain with nr queues, none of which is attached. */
+static void queues_place(struct guest **q, unsigned int nr, uint32_t devid)
 {
     struct domain *d = emul_domain_create(++last_domid);
     unsigned int i;
 
     for ( i = 0; i < nr; i++ )
     {
-        q[i] = guest_place(d, 0, 64, 64, 64, 64);
+        q[i] = guest_place(d, devid, 64, 64, 64, 64);
         q[i]->queue = i;
         if ( i )
             q[i - 1]->more = q[i];
     }
-    CHECK_EQ(guest_create(q[0], 0, 0), 0);
+}
+
+/* Attach them all, and post buffers. */
+static void queues_serve(struct guest **q, unsigned int nr)
+{
+    unsigned int i;
+
     CHECK_EQ(guest_attach(q[0]), 0);
     for ( i = 0; i < nr; i++ )
     {
@@ -201,18 +208,29 @@ void guest_queues(struct guest **q, unsigned int nr)
     }
 }
 
+void guest_queues(struct guest **q, unsigned int nr)
+{
+    queues_place(q, nr, 0);
+    CHECK_EQ(guest_create(q[0], 0, 0), 0);
+    queues_serve(q, nr);
+}
+
+void guest_fabric_queues(struct guest **q, unsigned int nr)
+{
+    struct hicamp_admin admin = {};
+
+    queues_place(q, nr, HICAMP_FABRIC_DEVID);
+    admin.domid = q[0]->d->domain_id;
+    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_admin_set, &admin), 0);
+    q[0]->fabric = true;
+    queues_serve(q, nr);
+}
+
 struct guest *guest_fabric(void)
 {
-    struct domain *d = emul_domain_create(++last_domid);
-    struct hicamp_admin admin = { .domid = d->domain_id };
-    struct guest *g = guest_place(d, HICAMP_FABRIC_DEVID, 64, 64, 64, 64);
+    struct guest *g;
 
-    CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_admin_set, &admin), 0);
-    g->fabric = true;
-    CHECK_EQ(guest_attach(g), 0);
-    guest_pool(g);
-    guest_buffers(g, 32, 1);
-    guest_fill(g);
+    guest_fabric_queues(&g, 1);
 
     return g;
 }

@@ -112,6 +112,8 @@ void guest_queues(struct guest **q, unsigned int nr);
 
 /* A driver domain, the administrator, that serves the fabric with rings of 64. */
 struct guest *guest_fabric(void);
+/* The same with several queues, as guest_queues() makes them. */
+void guest_fabric_queues(struct guest **q, unsigned int nr);
 
 /* Each returns what the hypercall did. */
 int guest_create(struct guest *g, uint32_t mtu, uint32_t flags);

@@ -337,6 +337,84 @@ TEST(when_the_driver_domain_dies_guests_go_on_and_another_takes_its_place)
     guests_end();
 }
 
+/* UDP to 10.0.0.2 that no flow serves; its number is its last byte. */
+static struct pkt datagram(unsigned int src, unsigned int number)
+{
+    struct frame fr = {};
+    struct pkt p;
+
+    frame_eth(&fr);
+    fr.b[5] ^= 1;
+    frame_ipv4(&fr, 0, 0);
+    frame_l4(&fr, PROTO_UDP, 8);
+    frame_put16(&fr, fr.l4, src);
+    frame_put16(&fr, fr.l4 + 4, 9);
+    frame_put16(&fr, fr.ip_at + 2, 29);
+    memset(&p, 0, sizeof(p));
+    p.h.len = p.h.inline_len = fr.len + 1;
+    memcpy(p.inl, fr.b, fr.len);
+    p.inl[fr.len] = number;
+
+    return p;
+}
+
+TEST(flows_spread_over_its_queues_and_each_queue_may_inject)
+{
+    struct guest *q[4];
+    unsigned int at[64], all[4] = {}, src, n, i;
+    struct pkt p;
+
+    three_guests();
+    guest_fabric_queues(q, 4);
+    for ( n = 0; n < 3; n++ )
+        for ( src = 0; src < 64; src++ )
+        {
+            p = datagram(1000 + src, n);
+            transmit(&p);
+            for ( i = 0; i < 4 && !guest_get(q[i]); i++ )
+                ;
+            CHECK(i < 4);
+            CHECK_EQ(q[i]->got.h.port, a->port);
+            CHECK_EQ(q[i]->got.data[42], n);
+            if ( n )
+                CHECK_EQ(i, at[src]);
+            at[src] = i;
+            all[i]++;
+            guest_fill(q[i]);
+            CHECK_EQ(guest_doorbell(q[i], HICAMP_DOORBELL_RX), 0);
+        }
+    for ( i = 0; i < 4; i++ )
+        CHECK(all[i] > 3 * 64 / 16);
+
+    for ( i = 0; i < 4; i++ )
+    {
+        p = pkt_new(q[i], 1, 60);
+        p.h.port = b->port;
+        CHECK(guest_put(q[i], &p));
+        CHECK_EQ(guest_doorbell(q[i], HICAMP_DOORBELL_TX), 0);
+        p.h.port = 0;
+        guest_expect(b, q[i], &p);
+    }
+
+    /* A flood of one flow fills its queue's line, and no other. */
+    for ( n = 0; n < 2000; n++ )
+    {
+        p = datagram(1000, n);
+        CHECK(guest_put(a, &p));
+        CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+    }
+    CHECK(COUNT(a, drop_upcall) > 0);
+    for ( src = 0; at[src] == at[0]; src++ )
+        ;
+    n = COUNT(a, drop_upcall);
+    p = datagram(1000 + src, 7);
+    transmit(&p);
+    CHECK(guest_get(q[at[src]]));
+    CHECK_EQ(q[at[src]]->got.data[42], 7);
+    CHECK_EQ(COUNT(a, drop_upcall), n);
+    guests_end();
+}
+
 /* Do a's packets go to b by their flow? */
 static bool followed(void)
 {

@@ -442,18 +442,6 @@ TEST(a_domain_has_64_queues_at_most)
     guests_end();
 }
 
-TEST(the_fabric_has_one_queue)
-{
-    struct guest *g = guest_fabric();
-    struct hicamp_port_attach op = { .devid = HICAMP_FABRIC_DEVID,
-                                     .nr_queues = 2 };
-
-    CHECK_EQ(guest_detach(g), 0);
-    CHECK_EQ(emul_hypercall(g->d, HICAMP_OP_fabric_attach, &op), -EINVAL);
-    CHECK_EQ(guest_attach(g), 0);
-    guests_end();
-}
-
 /*
  * Local variables:
  * mode: C

@@ -17,7 +17,7 @@ WORLD=10.0.0.100
 
 # driver_domain NAME: make one, paused: it has to be told first that it may.
 driver_domain() {
-    guest create --net none --mem 512 --paused \
+    guest create --net none --mem 512 --vcpus 2 --paused \
         --ramdisk /payload/guest/driver-domain \
         --cfg "disk = [ 'phy:/dev/vdd,xvda,r', 'phy:/dev/vdb,xvdb,r' ]" \
         --cfg 'driver_domain = 1' --cfg "pci = [ '00:10.0' ]" \
@@ -73,6 +73,9 @@ check driver_domain_is_made driver_domain $dd || bail "no driver domain"
 check nothing_to_adopt_is_said sh -c "hicamp-adopt $dd | grep 'no vif is without'"
 check driver_domain_is_ready wait_for 60 in_dd true
 check driver_domain_administers in_dd hicampctl info
+check fabric_has_a_queue_for_each_cpu test \
+    "$(port_values "$(xl domid $dd).4294967295" queues)" = 2
+check uplink_has_them_too test "$(port_values "$(xl domid $dd).32768" queues)" = 2
 
 for name in a b; do
     check "guest_${name}_becomes_ready" guest create --mem 384 \

@@ -4,11 +4,12 @@
  * rings, copies, borrowing and death are those of ports; here live the few
  * things that are its own: who may wait for it, and where what it sends goes.
  *
- * Its line is shared out by the dynamic threshold of Choudhury and Hahne
- * ("Dynamic Queue Length Thresholds for Shared-Memory Packet Switches"): a port
- * may have as many packets waiting as there are free places, or fewer by its
- * weight.  One that floods gets half of the line, two a third each, and a port
- * that sends now and then always finds room.
+ * Each of its queues has a line, and a flow goes to one of them.  The line is
+ * shared out by the dynamic threshold of Choudhury and Hahne ("Dynamic Queue
+ * Length Thresholds for Shared-Memory Packet Switches"): a port may have as many
+ * packets waiting as there are free places, or fewer by its weight.  One that
+ * floods gets half of the line, two a third each, and a port that sends now and
+ * then always finds room.
  *
  * Flows outlive the driver domain, so that guests go on talking; how long, says
  * a parameter, as nobody is there to take back what should not be allowed any
@@ -73,7 +74,7 @@ int fabric_attach(struct domain *d, struct hicamp_port_attach *op)
     };
     int rc, made;
 
-    if ( op->devid != HICAMP_FABRIC_DEVID || op->nr_queues > 1 )
+    if ( op->devid != HICAMP_FABRIC_DEVID )
         return -EINVAL;
 
     made = port_create_fabric(d);
@@ -160,7 +161,7 @@ struct queue *fabric_upcall(struct queue *from, plid_t plid, uint8_t reason,
                             const struct hicamp_flow_key *key)
 {
     struct port *port = port_fabric();
-    struct queue *q = port ? port_queue(port, 0) : NULL;
+    struct queue *q = port ? port_rx_queue(port, key) : NULL;
     bool gone = false;
 
     if ( q && may_wait(q, from, key) )

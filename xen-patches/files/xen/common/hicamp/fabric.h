@@ -40,7 +40,7 @@ int fabric_detach(struct domain *d, const struct hicamp_port_detach *op);
 /*
  * Put a packet in line for the driver domain, if it is there and the ingress
  * port's share of the line allows; else it is counted at from.  Returns the
- * fabric's queue, which has to be delivered to, or NULL.
+ * fabric's queue for this flow, which has to be delivered to, or NULL.
  *
  * As deliver_enqueue(): RCU section, from's tx_lock is held, the packet is in
  * hand.  reason is HICAMP_REASON_*.

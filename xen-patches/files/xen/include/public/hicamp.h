@@ -342,7 +342,7 @@ struct hicamp_comp {
  * With several queues each is a world of its own, with its own event, for a
  * vCPU of its own: the guest sends through which it likes, and receives each
  * flow (addresses, protocol, L4 ports) in one, which a hash of these chooses.
- * What one queue sends of a flow arrives in its order.  The fabric has one.
+ * What one queue sends of a flow arrives in its order.
  */
 struct hicamp_queue {
     uint32_t tx_slots;      /* sizes: powers of two, HICAMP_RING_MIN to _MAX */
