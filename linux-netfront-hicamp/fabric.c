@@ -16,6 +16,7 @@
  */
 
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 
@@ -147,13 +148,23 @@ EXPORT_SYMBOL_GPL(hicamp_fabric_check);
 /**
  * hnf_uplink_deliver - hand a packet to the NIC
  * @np: the uplink
- * @skb: the packet, from its Ethernet header on
+ * @skb: the packet, as for the stack
  */
 void hnf_uplink_deliver(struct hnf_port *np, struct sk_buff *skb)
 {
-	skb->protocol = eth_type_trans(skb, np->netdev);
-	skb_reset_network_header(skb);
+	int depth;
+
 	skb_push(skb, ETH_HLEN);
+	/* Drivers look for IP behind tags, to finish it, and so do we. */
+	if (skb->ip_summed == CHECKSUM_PARTIAL &&
+	    eth_type_vlan(skb->protocol)) {
+		if (!__vlan_get_protocol(skb, skb->protocol, &depth)) {
+			dev_core_stats_rx_dropped_inc(np->netdev);
+			dev_kfree_skb_any(skb);
+			return;
+		}
+		skb_set_network_header(skb, depth);
+	}
 	np->uplink->send(np->uplink_priv, skb);
 }
 

@@ -155,14 +155,6 @@ static bool hnf_rx_meta(struct hnf_queue *q, struct sk_buff *skb,
 	return true;
 }
 
-static void hnf_rx_count(struct hnf_queue *q, const struct hicamp_pkt *pkt)
-{
-	u64_stats_update_begin(&q->rx_stats.syncp);
-	q->rx_stats.packets++;
-	q->rx_stats.bytes += pkt->len;
-	u64_stats_update_end(&q->rx_stats.syncp);
-}
-
 /* Hand a complete skb to the stack, or a NIC; false if its metadata lie. */
 static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 			   const struct hicamp_pkt *pkt)
@@ -179,12 +171,6 @@ static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 	}
 	if (unlikely(!hnf_rx_meta(q, skb, pkt)))
 		return false;
-	if (unlikely(q->np->uplink)) {
-		hnf_rx_count(q, pkt);
-		hnf_uplink_deliver(q->np, skb);
-		return true;
-	}
-
 	skb->protocol = eth_type_trans(skb, dev);
 	skb_reset_network_header(skb);
 	skb_record_rx_queue(skb, q->id);
@@ -197,8 +183,15 @@ static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 			return false;
 	}
 
-	hnf_rx_count(q, pkt);
-	napi_gro_receive(&q->napi, skb);
+	u64_stats_update_begin(&q->rx_stats.syncp);
+	q->rx_stats.packets++;
+	q->rx_stats.bytes += pkt->len;
+	u64_stats_update_end(&q->rx_stats.syncp);
+
+	if (unlikely(q->np->uplink))
+		hnf_uplink_deliver(q->np, skb);
+	else
+		napi_gro_receive(&q->napi, skb);
 	return true;
 }
 

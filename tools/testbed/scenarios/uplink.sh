@@ -94,6 +94,13 @@ guest run a "ip link add link eth0 name eth0.7 type vlan id 7
     ip addr add 10.7.0.1/24 dev eth0.7; ip link set eth0.7 up"
 check tagged_guest_reaches_the_world pings a 10.7.0.100
 check tagged_world_reaches_the_guest world_pings 10.7.0.1
+before=$(port_up rx_gso)
+for test in TCP_STREAM TCP_MAERTS; do
+    guest run -t 60 a "netperf -P 0 -H 10.7.0.100 -l 2 -t $test -- -m 65536"
+done > "$OUT/vlan.txt"
+check tagged_streams_run sh -c "awk 'NF == 5 && \$5 > 20 { n++ } END { exit n < 2 }' \
+    $OUT/vlan.txt"
+check tagged_segments_are_made_by_the_nic test "$(port_up rx_gso)" -gt "$before"
 
 say "MTU 9000"
 world ip link set w0 mtu 9000
@@ -152,6 +159,32 @@ modprobe xen-netback
 check uplink_is_made_anew hicampctl uplink add "$NIC"
 ovs-vswitchd --detach --no-chdir --pidfile --log-file > /dev/null 2>&1
 check world_is_back_again wait_for 30 pings a $WORLD
+
+say "a bond, and protocols of the link"
+# lldp: a frame to the nearest bridge, which no switch forwards, from the world.
+lldp() {
+    world python3 -c 'import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind(("w0", 0))
+s.send(bytes.fromhex("0180c200000e52540000001188cc") + bytes(50))'
+}
+before=$(port_up tx_packets)
+seen=$(cat "/sys/class/net/$NIC/statistics/multicast")
+for _ in 1 2 3 4 5; do lldp; done
+check link_local_frames_reach_the_nic wait_for 5 sh -c \
+    "[ \$(cat /sys/class/net/$NIC/statistics/multicast) -ge $((seen + 5)) ]"
+check they_do_not_reach_the_switch test $(($(port_up tx_packets) - before)) -lt 5
+hicampctl uplink del "$NIC"
+# The driver alone: its parameters would make a bond0 of their own.
+modprobe bonding max_bonds=0
+check bond_is_made sh -c "ip link add bond7 type bond mode active-backup miimon 100 &&
+    ip link set $NIC down && ip link set $NIC master bond7 && ip link set bond7 up"
+check nic_in_a_bond_is_refused sh -c "! hicampctl uplink add $NIC"
+check bond_is_an_uplink hicampctl uplink add bond7
+check world_is_reached_by_the_bond wait_for 20 pings a $WORLD
+check bonds_uplink_goes hicampctl uplink del bond7
+ip link del bond7
+hicampctl uplink add "$NIC"
 check driver_of_the_nic_unloads sh -c "kill $_echo; ip netns del world; sleep 1
     rmmod e1000e"
 check uplink_goes_with_its_nic wait_for 5 test ! -e /sys/class/net/hicamp-up0
