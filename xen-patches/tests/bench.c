@@ -68,6 +68,31 @@ static void bench_lookup(unsigned int nr_flows, unsigned int nr_masks)
     rcu_barrier();
 }
 
+/* One of 32 masks that tell keys apart. */
+static struct hicamp_flow_key some_mask(unsigned int n)
+{
+    return mask_of((n & 1) | 2 | (n & 30) << 1);
+}
+
+/* Packets of a port in no order, whose flows have several masks. */
+static void bench_mixed(unsigned int nr_flows, unsigned int nr_masks)
+{
+    char what[80];
+    unsigned int n;
+
+    for ( n = 0; n < nr_flows; n++ )
+        CHECK_EQ(add(masked(key_of(1, n), some_mask(n % nr_masks)),
+                     some_mask(n % nr_masks), n, 2), 0);
+    for ( n = 0; n < PACKETS; n++ )
+        keys[n] = key_of(1, (n * 2654435761u >> 7) % nr_flows);
+
+    snprintf(what, sizeof(what), "look-up, %u flows of %u masks by turns",
+             nr_flows, nr_masks);
+    BENCH(what, PACKETS, hicamp_classify(&keys[i], 1, 64));
+    flush();
+    rcu_barrier();
+}
+
 /* Packets of port 1 that no flow serves, while a port has many masks. */
 static void bench_miss(uint32_t port)
 {
@@ -118,6 +143,10 @@ int main(void)
     bench_lookup(1u << 20, 1);
     bench_lookup(1000, 8);
     bench_lookup(1000, 32);
+    bench_mixed(20, 4);
+    bench_mixed(100, 8);
+    bench_mixed(100, 32);
+    bench_mixed(1000, 32);
     bench_miss(1);
     bench_miss(3);
 

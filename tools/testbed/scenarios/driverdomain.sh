@@ -4,6 +4,8 @@
 # and Open vSwitch; dom0 has no part in the network. It is killed under traffic:
 # guests go on talking to each other, and nothing is lost; another one takes its place
 # (hicamp-adopt), with the same netdevs in the guests. ROUNDS times.
+# Of Linux's pcifront, when its domain is about to be destroyed:
+# allow: sysfs_remove_group
 # qemu: -device intel-iommu,intremap=on
 # qemu: -netdev hubport,id=n0,hubid=0 -device e1000e,netdev=n0,mac=52:54:00:00:00:10,addr=0x10
 # qemu: -netdev hubport,id=n1,hubid=0 -device e1000e,netdev=n1,mac=52:54:00:00:00:11,addr=0x11

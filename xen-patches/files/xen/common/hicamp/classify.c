@@ -63,14 +63,17 @@ static unsigned int __read_mostly nr_shards;
 static bool __read_mostly shard_shared;
 
 /*
- * Which table had the flow of the last packet of an ingress port (of all with
- * one remainder), on this CPU: asked first.  Flows that overlap agree, so the
- * order decides nothing but the cost.
+ * Which table had the flow of the last packet like this one, on this CPU: asked
+ * first (as the mask cache of Linux's openvswitch does).  Flows that overlap
+ * agree, so the order decides nothing but the cost.  Ports have parts of it of
+ * their own (all with one remainder share one), so that what one sends is of no
+ * consequence for others.
  */
-#define HINTS                   16
+#define HINT_PORTS              16
+#define HINTS_SHIFT             8
 
 struct hints {
-    uint16_t table[HINTS];
+    uint16_t table[HINT_PORTS << HINTS_SHIFT];
 };
 static DEFINE_PER_CPU(struct hints, hints);
 
@@ -153,9 +156,28 @@ static struct port_masks *masks_of_port(uint32_t in_port)
     return &port_masks[PORT_INDEX(in_port) % HICAMP_PORTS_MAX];
 }
 
-static uint16_t *hint_of(const struct hicamp_flow_key *key)
+static always_inline uint64_t half_word(const void *field)
 {
-    return &this_cpu(hints).table[key->in_port % HINTS];
+    uint32_t half;
+
+    memcpy(&half, field, sizeof(half));
+
+    return half;
+}
+
+/* By addresses and L4 ports; of IPv6's, by both their ends. */
+static always_inline uint16_t *hint_of(const struct hicamp_flow_key *key)
+{
+    uint64_t mac = half_word(&key->eth_dst[2]);
+    uint64_t l4 = half_word(&key->l4_src);
+    uint64_t src = half_word(key->ip_src) ^ half_word(&key->ip_src[12]);
+    uint64_t dst = half_word(key->ip_dst) ^ half_word(&key->ip_dst[12]);
+    uint64_t hash = (mac | (l4 << 32)) * 0x9e3779b97f4a7c15ull +
+                    (src | (dst << 32)) * 0xc2b2ae3d27d4eb4full;
+
+    return &this_cpu(hints).table[
+        ((key->in_port % HINT_PORTS) << HINTS_SHIFT) |
+        (hash >> (64 - HINTS_SHIFT))];
 }
 
 static always_inline void lookup_begin(const struct hicamp_flow_key *key,
