@@ -26,8 +26,8 @@
  * Invariant: from newlink to dellink an uplink is the NIC's only receiver and
  * has a port with rings. The NIC cannot go before: dellink runs when it would.
  *
- * Who may call: rtnetlink, netdevice notifiers, both with rtnl held; receive
- * paths.
+ * Who may call: rtnetlink and netdevice notifiers, with rtnl held; receive
+ * paths; xenbus.c, when the module comes and goes.
  */
 #define pr_fmt(fmt) "hicamp-netback: " fmt
 
@@ -115,10 +115,11 @@ static void uplink_receive(struct uplink *up, struct sk_buff *skb)
 /* The NIC's rx_handler. */
 static rx_handler_result_t uplink_handle(struct sk_buff **pskb)
 {
-	struct sk_buff *skb = *pskb, *copy;
+	struct sk_buff *skb = *pskb;
 	struct uplink *up = rcu_dereference(skb->dev->rx_handler_data);
 	const u8 *dst = eth_hdr(skb)->h_dest;
 	bool many = is_multicast_ether_addr(dst);
+	rx_handler_result_t verdict = RX_HANDLER_CONSUMED;
 
 	if (unlikely(skb->pkt_type == PACKET_LOOPBACK ||
 		     is_link_local_ether_addr(dst) || !netif_running(up->rep)))
@@ -127,20 +128,17 @@ static rx_handler_result_t uplink_handle(struct sk_buff **pskb)
 		     nic_has_address(skb->dev))) {
 		if (!many)
 			return RX_HANDLER_PASS;
-		copy = skb_clone(skb, GFP_ATOMIC);
-		if (copy)
-			uplink_receive(up, copy);
-		else
-			dev_core_stats_rx_dropped_inc(up->rep);
-		return RX_HANDLER_PASS;
+		skb = skb_clone(skb, GFP_ATOMIC);
+		verdict = RX_HANDLER_PASS;
+	} else {
+		skb = skb_share_check(skb, GFP_ATOMIC);
 	}
 
-	skb = skb_share_check(skb, GFP_ATOMIC);
 	if (likely(skb))
 		uplink_receive(up, skb);
 	else
 		dev_core_stats_rx_dropped_inc(up->rep);
-	return RX_HANDLER_CONSUMED;
+	return verdict;
 }
 
 /* ---- Making and unmaking ----------------------------------------------- */
@@ -156,7 +154,7 @@ static struct uplink *uplink_of(const struct net_device *dev)
 	return NULL;
 }
 
-static int nic_validate(const struct net_device *nic,
+static int nic_validate(struct net_device *nic,
 			struct netlink_ext_ack *extack)
 {
 	if (nic->type != ARPHRD_ETHER || nic->flags & IFF_LOOPBACK) {
@@ -167,7 +165,7 @@ static int nic_validate(const struct net_device *nic,
 		NL_SET_ERR_MSG(extack, "a representor is no uplink's device");
 		return -EINVAL;
 	}
-	if (netdev_is_rx_handler_busy((struct net_device *)nic)) {
+	if (netdev_is_rx_handler_busy(nic)) {
 		NL_SET_ERR_MSG(extack, "the device is in a bridge or a bond");
 		return -EBUSY;
 	}

@@ -72,8 +72,8 @@ static bool hnf_xmit_direct(struct net_device *dev, struct sk_buff *skb,
 	__netif_tx_lock(txq, smp_processor_id());
 	if (likely(!netif_xmit_frozen_or_stopped(txq))) {
 		hnf_tx_cb(skb)->port = port;
-		__this_cpu_write(softnet_data.xmit.more, more);
-		sent = hnf_start_xmit(skb, dev) == NETDEV_TX_OK;
+		sent = __netdev_start_xmit(&hnf_netdev_ops, skb, dev, more) ==
+		       NETDEV_TX_OK;
 		txq_trans_cond_update(txq);
 	}
 	__netif_tx_unlock(txq);
