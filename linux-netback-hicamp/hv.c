@@ -9,8 +9,8 @@
  * zero; no caller sees one.  Nothing here sleeps except hicamp_hv_port_create,
  * and nothing here has state.
  *
- * Who may call: xenbus.c for the life of ports, rep.c for MTU and counters, tc.c
- * for flows.
+ * Who may call: xenbus.c and uplink.c for the life of ports, rep.c for MTU and
+ * counters, tc.c for flows.
  */
 #define pr_fmt(fmt) "hicamp-netback: " fmt
 

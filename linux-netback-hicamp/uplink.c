@@ -35,7 +35,6 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
-#include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <net/addrconf.h>
@@ -211,6 +210,11 @@ static int uplink_newlink(struct net *net, struct net_device *dev,
 	int err, i;
 	u32 port;
 
+	/* Who administers another namespace does not administer the switch. */
+	if (!net_eq(net, &init_net) || !net_eq(dev_net(dev), &init_net)) {
+		NL_SET_ERR_MSG(extack, "uplinks are of the initial network namespace");
+		return -EPERM;
+	}
 	if (!tb[IFLA_LINK]) {
 		NL_SET_ERR_MSG(extack, "an uplink needs a device (link DEV)");
 		return -EINVAL;
@@ -364,5 +368,3 @@ void hicamp_uplink_exit(void)
 	rtnl_link_unregister(&uplink_link_ops);
 	unregister_netdevice_notifier(&uplink_notifier);
 }
-
-MODULE_ALIAS_RTNL_LINK("hicamp_uplink");

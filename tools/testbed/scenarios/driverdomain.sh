@@ -4,8 +4,9 @@
 # and Open vSwitch; dom0 has no part in the network. It is killed under traffic:
 # guests go on talking to each other, and nothing is lost; another one takes its place
 # (hicamp-adopt), with the same netdevs in the guests. ROUNDS times.
-# Of Linux's pcifront, when its domain is about to be destroyed:
+# Linux's pcifront warns, with a trace, when its domain is about to be destroyed:
 # allow: sysfs_remove_group
+# allow: Call Trace:$
 # qemu: -device intel-iommu,intremap=on
 # qemu: -netdev hubport,id=n0,hubid=0 -device e1000e,netdev=n0,mac=52:54:00:00:00:10,addr=0x10
 # qemu: -netdev hubport,id=n1,hubid=0 -device e1000e,netdev=n1,mac=52:54:00:00:00:11,addr=0x11
@@ -49,9 +50,9 @@ identity() {
         /sys/class/net/eth0/carrier_changes" | tr '\n' ' '
 }
 
-# numbered LABEL: from now on a sends b 20 s of datagrams, one a millisecond.
+# numbered: from now on a sends b 15 s of datagrams, one a millisecond.
 numbered() {
-    guest run a "dd if=/dev/urandom of=/tmp/udp bs=1k count=20000 2> /dev/null"
+    guest run a "dd if=/dev/urandom of=/tmp/udp bs=1k count=15000 2> /dev/null"
     _recv=$(guest start -t 200 b "udpxfer recv /tmp/got 5300 60")
     sleep 1
     _send=$(guest start -t 200 a "udpxfer send /tmp/udp 10.0.0.2 5300 1024000 1024")

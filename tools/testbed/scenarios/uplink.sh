@@ -53,6 +53,8 @@ check uplink_has_the_nics_address cmp "/sys/class/net/$NIC/address" \
 check alias_names_the_nic test "$(cat /sys/class/net/hicamp-up0/ifalias)" = "$NIC"
 check second_uplink_by_it_is_refused sh -c "! hicampctl uplink add $NIC x"
 check representor_is_no_nic sh -c "! hicampctl uplink add hicamp-up0 x"
+check no_uplink_in_another_namespace sh -c \
+    "! ip netns exec world ip link add x link w0 type hicamp_uplink"
 check nic_joins_nothing_else sh -c "ip link add br9 type bridge
     ! ip link set $NIC master br9"
 
