@@ -213,7 +213,7 @@ static int hnf_carrier_start(struct net_device *dev)
 	return 0;
 }
 
-/* A netdev for rings; NULL or an ERR_PTR. */
+/* A netdev for rings, for hnf_carrier_start(), or an ERR_PTR. */
 static struct net_device *hnf_carrier_alloc(bool fabric, const char *name,
 					    u32 devid)
 {

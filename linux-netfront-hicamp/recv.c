@@ -171,6 +171,7 @@ static bool hnf_rx_deliver(struct hnf_queue *q, struct sk_buff *skb,
 	}
 	if (unlikely(!hnf_rx_meta(q, skb, pkt)))
 		return false;
+
 	skb->protocol = eth_type_trans(skb, dev);
 	skb_reset_network_header(skb);
 	skb_record_rx_queue(skb, q->id);

@@ -4,10 +4,10 @@
  * devices of Linux, so ip(8) makes and shows them.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,22 +99,31 @@ int cmd_uplink_add(struct cli *cli, struct err *err)
     return 0;
 }
 
-/* The uplink of a NIC, if it is one that has it. */
-static void find_uplink(const char *nic, char name[IFNAMSIZ])
+/*
+ * The name of the uplink that is called so, or is by that NIC.  The kernel
+ * deletes whatever it is told to, of any type, so it must be one.
+ */
+static int find_uplink(const char *which, char name[IFNAMSIZ], struct err *err)
 {
-    char path[64];
-    struct dirent *e;
-    DIR *dir;
+    FILE *list = popen("ip -brief link show type " UPLINK_KIND, "r");
+    char line[256], up[IFNAMSIZ], nic[IFNAMSIZ];
+    bool found = false;
 
-    snprintf(path, sizeof(path), "/sys/class/net/%s", nic);
-    dir = opendir(path);
-    if ( !dir )
-        return;
-    while ( (e = readdir(dir)) != NULL )
-        if ( !strncmp(e->d_name, "upper_", 6) &&
-             strlen(e->d_name + 6) < IFNAMSIZ )
-            strcpy(name, e->d_name + 6);
-    closedir(dir);
+    if ( !list )
+        return err_set(err, EXIT_CALL, "cannot run ip: %s", strerror(errno));
+    while ( fgets(line, sizeof(line), list) )
+    {
+        /* "hicamp-up0@eth0 ..." */
+        if ( sscanf(line, "%15[^@ ]@%15s", up, nic) != 2 ||
+             (strcmp(which, up) && strcmp(which, nic)) )
+            continue;
+        strcpy(name, up);
+        found = true;
+    }
+    pclose(list);
+
+    return found ? 0 : err_set(err, EXIT_CALL,
+                               "there is no uplink of that name or device");
 }
 
 int cmd_uplink_del(struct cli *cli, struct err *err)
@@ -126,10 +135,9 @@ int cmd_uplink_del(struct cli *cli, struct err *err)
 
     if ( check_name(cli->arg[0], err) )
         return -1;
-    strcpy(name, cli->arg[0]);
-    find_uplink(cli->arg[0], name);
 
-    return ip(err, argv) ? err_prefix(err, "uplink del %s", cli->arg[0]) : 0;
+    return find_uplink(cli->arg[0], name, err) || ip(err, argv)
+           ? err_prefix(err, "uplink del %s", cli->arg[0]) : 0;
 }
 
 int cmd_uplink_list(struct cli *cli, struct err *err)

@@ -721,7 +721,8 @@ static void uplinks_are_made_by_ip(void)
     snprintf(log, sizeof(log), "%s/log", dir);
     f = fopen(path, "w");
     fprintf(f, "#!/bin/sh\necho \"$*\" >> %s\n"
-            "case \"$*\" in *bad*) exit 2; esac\n", log);
+            "case \"$*\" in *bad*) exit 2;;\n"
+            "-brief*) echo 'wire@eth7 UP 52:54:00:00:00:01 <UP>';; esac\n", log);
     fclose(f);
     chmod(path, 0755);
     setenv("PATH", dir, 1);
@@ -733,6 +734,9 @@ static void uplinks_are_made_by_ip(void)
           out);
     GOOD("uplink", "list");
     GOOD("uplink", "del", "wire");
+    GOOD("uplink", "del", "eth7");
+    CHECK(RUN("uplink", "del", "eth8") == 1 &&
+          strstr(errors, "uplink del eth8: there is no uplink"), "%s", errors);
     f = fopen(log, "r");
     text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
     fclose(f);
@@ -742,7 +746,11 @@ static void uplinks_are_made_by_ip(void)
         "link add name wire up link eth7 type hicamp_uplink\n"
         "link set dev eth7 up\n"
         "-brief link show type hicamp_uplink\n"
-        "link del dev wire type hicamp_uplink\n"), "%s", text);
+        "-brief link show type hicamp_uplink\n"
+        "link del dev wire type hicamp_uplink\n"
+        "-brief link show type hicamp_uplink\n"
+        "link del dev wire type hicamp_uplink\n"
+        "-brief link show type hicamp_uplink\n"), "%s", text);
 
     CHECK(RUN("uplink", "add", "bad0") == 1 &&
           strstr(errors, "uplink add bad0: ip failed (is hicamp-netback"),

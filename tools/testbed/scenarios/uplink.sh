@@ -145,8 +145,13 @@ check world_reaches_the_guest_beside_it world_pings 10.0.0.1
 ip addr del 10.9.0.1/24 dev "$NIC"
 
 say "uplink, module and NIC go and come back"
+# A VLAN of the NIC's stands above it, too.
+ip link add link "$NIC" name other type vlan id 9
+check what_is_no_uplink_is_not_deleted sh -c "! hicampctl uplink del other"
 check uplink_is_deleted hicampctl uplink del "$NIC"
 check its_port_is_gone sh -c '! hicampctl port show 0.32768'
+check others_above_the_nic_stay ip link show other
+ip link del other
 check nic_is_free sh -c "! ip -d link show $NIC | grep -q 'promiscuity 1'"
 check guests_talk_without_uplink wait_for 20 pings a 10.0.0.2
 check uplink_is_made_again uplink_up
