@@ -128,7 +128,8 @@ static const struct command commands[] = {
       "(us between events for a guest that runs; 0: none), rx-event-packets (that\n"
       "do not wait for that), offload (bytes that a sender copies by itself,\n"
       "the rest is an idle CPU's; 0: all), weight (1 to 16: a sender's share of a\n"
-      "receiver whom more is sent than it takes).  Of the host alone: quota\n"
+      "receiver whom more is sent than it takes), straight (bytes up to which a\n"
+      "packet need not wait in line; 0: none).  Of the host alone: quota\n"
       "(lines, of domains that get their first port from now on), orphan-life\n"
       "(s that flows are followed without a driver domain; 0: for ever).\n" },
 

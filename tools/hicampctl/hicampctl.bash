@@ -31,7 +31,8 @@ _hicampctl()
     'param list'*)    all='--port' ;;
     'param get'*|'param set'*)
                       all='borrow-age borrow-pair quota orphan-life rx-event
-                           rx-event-packets offload weight --port' ;;
+                           rx-event-packets offload weight straight
+                           --port' ;;
     'port stats'*)    all='--watch --count' ;;
     'port create'*)   all='--mac --mtu --antispoof --copy' ;;
     'port set'*)      all='--mac --mtu --antispoof --no-antispoof

@@ -127,6 +127,7 @@ static const struct
     { HICAMP_PARAM_RX_EVENT_PACKETS, "rx-event-packets", " packets", false },
     { HICAMP_PARAM_OFFLOAD, "offload", " bytes", false },
     { HICAMP_PARAM_WEIGHT, "weight", "", false },
+    { HICAMP_PARAM_STRAIGHT, "straight", " bytes", false },
 };
 
 static int find_param(const struct cli *cli, unsigned int *i, struct err *err)

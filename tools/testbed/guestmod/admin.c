@@ -95,6 +95,8 @@ static void parameters(void)
 		{ HICAMP_PARAM_WEIGHT, 17, -EINVAL },
 		{ HICAMP_PARAM_WEIGHT, HICAMP_PARAM_INHERIT, -EINVAL },
 		{ HICAMP_PARAM_WEIGHT, 16, 0 },
+		{ HICAMP_PARAM_STRAIGHT, 65536, -EINVAL },
+		{ HICAMP_PARAM_STRAIGHT, 4096, 0 },
 	};
 	struct hicamp_param p;
 	unsigned int i;

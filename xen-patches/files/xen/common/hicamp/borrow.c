@@ -41,14 +41,19 @@ unsigned int __read_mostly borrow_pair = 64;
 /* ---- Completions --------------------------------------------------------- */
 
 /* Append a completion.  There is room: comp_available() has said so. */
-static void complete(struct queue *q, uint32_t id, uint32_t status)
+static void comp_put(struct queue *q, uint32_t id, uint32_t status)
 {
     struct hicamp_comp *c = &q->comp[q->comp_prod & (q->comp_size - 1)];
 
     c->id = id;
     c->status = status;
-    q->comp_prod++;
+    write_atomic(&q->comp_prod, q->comp_prod + 1);
     count(q, CNT(completions));
+}
+
+/* Let the guest see what has been appended. */
+static void comp_publish(struct queue *q)
+{
     ring_publish(&q->ctrl->comp_prod, q->comp_prod);
     queue_mark_dirty(q);
 
@@ -60,24 +65,35 @@ static void complete(struct queue *q, uint32_t id, uint32_t status)
     }
 }
 
+static void complete(struct queue *q, uint32_t id, uint32_t status)
+{
+    comp_put(q, id, status);
+    comp_publish(q);
+}
+
 /*
  * Is there an entry of the comp ring for one more packet under way?  Those
- * under way have theirs reserved.
+ * under way have theirs reserved.  The sender's tx_lock is held: only there
+ * their number grows.  When it is read before the index, without comp_lock, a
+ * completion that comes between counts twice, which is safe.
  */
 static bool comp_available(struct queue *q)
 {
+    unsigned int reserved = read_atomic(&q->borrow_nr) + q->promised;
     int room;
 
-    ASSERT(spin_is_locked(&q->comp_lock));
+    ASSERT(spin_is_locked(&q->tx_lock));
 
-    room = ring_room(&q->ctrl->comp_cons, q->comp_prod, q->comp_size);
+    smp_rmb(); /* borrow_nr before the index; see borrow_end() */
+    room = ring_room(&q->ctrl->comp_cons, read_atomic(&q->comp_prod),
+                     q->comp_size);
     if ( unlikely(room < 0) )
     {
         queue_stop(q, "comp");
         return false;
     }
 
-    return room > q->borrow_nr;
+    return room > reserved;
 }
 
 bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
@@ -87,11 +103,13 @@ bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
     if ( !hdr->nr_extents )
         return true;
 
-    spin_lock(&q->comp_lock);
     done = comp_available(q);
     if ( done )
+    {
+        spin_lock(&q->comp_lock);
         complete(q, hdr->id, HICAMP_COMP_BAD);
-    spin_unlock(&q->comp_lock);
+        spin_unlock(&q->comp_lock);
+    }
 
     return done;
 }
@@ -137,35 +155,72 @@ void borrow_free(struct queue *q)
     xfree(q->borrow);
 }
 
-bool borrow_enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
+/* Enter plid, for which an entry of the ring is kept; the reference is ours. */
+static void enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
 {
-    bool done;
+    struct borrower *end = &q->borrow[q->comp_size], *b;
+    uint16_t slot;
 
     spin_lock(&q->comp_lock);
 
-    done = comp_available(q) && line_get(plid);
-    if ( done )
-    {
-        struct borrower *end = &q->borrow[q->comp_size];
-        uint16_t slot = q->borrow_avail;
-        struct borrower *b = &q->borrow[slot];
-
-        q->borrow_avail = b->next;
-        b->plid = plid;
-        b->seq = q->borrow_seq++;
-        b->refs = refs;
-        b->prev = end->prev;
-        b->next = q->comp_size;
-        q->borrow[end->prev].next = slot;
-        end->prev = slot;
-        line_meta(plid)->slot = slot;
-        add_sized(&q->borrow_nr, 1);
-        add_sized(&q->borrow_frames, frames);
-    }
+    slot = q->borrow_avail;
+    b = &q->borrow[slot];
+    q->borrow_avail = b->next;
+    b->plid = plid;
+    b->seq = q->borrow_seq++;
+    b->refs = refs;
+    b->prev = end->prev;
+    b->next = q->comp_size;
+    q->borrow[end->prev].next = slot;
+    end->prev = slot;
+    line_meta(plid)->slot = slot;
+    add_sized(&q->borrow_nr, 1);
+    add_sized(&q->borrow_frames, frames);
 
     spin_unlock(&q->comp_lock);
+}
 
-    return done;
+bool borrow_enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
+{
+    if ( unlikely(!comp_available(q)) || unlikely(!line_get(plid)) )
+        return false;
+
+    enter(q, plid, frames, refs);
+
+    return true;
+}
+
+bool borrow_promise(struct queue *q)
+{
+    if ( unlikely(!comp_available(q)) )
+        return false;
+    q->promised++;
+
+    return true;
+}
+
+void borrow_enter_held(struct queue *q, plid_t plid, unsigned int frames)
+{
+    bool got = line_get(plid);
+
+    /* In hand, it has few references. */
+    ASSERT(got && q->promised);
+    q->promised--;
+    enter(q, plid, frames, false);
+}
+
+void borrow_settle(struct queue *q, const uint32_t *ids, unsigned int nr)
+{
+    unsigned int i;
+
+    ASSERT(nr == q->promised);
+
+    spin_lock(&q->comp_lock);
+    for ( i = 0; i < nr; i++ )
+        comp_put(q, ids[i], HICAMP_COMP_OK);
+    comp_publish(q);
+    spin_unlock(&q->comp_lock);
+    q->promised = 0;
 }
 
 /*
@@ -204,6 +259,7 @@ static void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
     add_sized(&q->borrow_frames, -frames);
     if ( !q->dead )
         complete(q, ((const struct packet *)line_data(plid))->hdr.id, status);
+    smp_wmb(); /* the index before borrow_nr; see comp_available() */
     add_sized(&q->borrow_nr, -1);
 }
 
@@ -324,7 +380,11 @@ void packet_release(plid_t plid)
     if ( likely(m->state == PAYLOAD_IN_HAND) )
         write_atomic(&m->state, PAYLOAD_BORROWED);
 
-    done(plid, m);
+    /* Nobody else has got it: it is in no line, and in no table. */
+    if ( atomic_read(&m->refs) == 1 )
+        put(plid, m);
+    else
+        done(plid, m);
 }
 
 const plid_t *packet_lines(plid_t plid)

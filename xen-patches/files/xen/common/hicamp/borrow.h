@@ -42,6 +42,21 @@ bool borrow_enter(struct queue *q, plid_t plid, unsigned int frames,
                   bool refs);
 
 /*
+ * Keep a completion entry for a packet that is not entered, perhaps never will
+ * be.  False, and context, as borrow_enter().  Ends with one of the next two.
+ */
+bool borrow_promise(struct queue *q);
+
+/* Enter such a packet, whose extents are held; cannot fail. */
+void borrow_enter_held(struct queue *q, plid_t plid, unsigned int frames);
+
+/*
+ * Complete all such packets that have not been entered: nr of them, by these
+ * ids.  What they held has been given back.  Their sender's tx_lock is held.
+ */
+void borrow_settle(struct queue *q, const uint32_t *ids, unsigned int nr);
+
+/*
  * Refuse a packet that has not been entered: its sender wants to know, if it
  * has extents.  False: no completion entry can be had now.  As borrow_enter().
  */

@@ -19,6 +19,7 @@
 
 #include "borrow.h"
 #include "deliver.h"
+#include "offload.h"
 #include "pace.h"
 #include "ring.h"
 
@@ -37,6 +38,7 @@ enum how {
     FOR_GUEST,      /* anybody; the guest is told to fetch it */
     FOR_CALLER,     /* anybody; the caller sees to it */
     ON_IDLE,        /* an idle CPU; as FOR_GUEST */
+    STRAIGHT,       /* the sender's context, of a packet that only it has */
 };
 
 /* What an idle CPU delivers in one go, so that RCU gets its turn. */
@@ -349,14 +351,19 @@ static enum outcome copy_lines(struct sink *s, plid_t plid,
 }
 
 static enum outcome copy_payload(struct sink *s, plid_t plid,
-                                 struct packet *pkt)
+                                 struct packet *pkt, enum how how)
 {
     enum outcome rc;
 
     if ( !pkt->hdr.nr_extents )
         return DELIVERED;
 
-    if ( likely(packet_use(plid)) )
+    if ( how == STRAIGHT )
+    {
+        rc = payload_read(plid, pkt, sink_write, s) ? DELIVERED : STALLED;
+        sink_close(s);
+    }
+    else if ( likely(packet_use(plid)) )
     {
         rc = payload_read(plid, pkt, sink_write, s) ? DELIVERED : STALLED;
         sink_close(s);
@@ -445,7 +452,7 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
     s.room = 0;
     s.nr = 0;
 
-    rc = copy_payload(&s, plid, pkt);
+    rc = copy_payload(&s, plid, pkt, how);
     if ( likely(rc == DELIVERED) )
     {
         put_slots(q, w, pkt, &s);
@@ -587,6 +594,53 @@ static unsigned int deliver_how(struct queue *q, unsigned int budget,
     } while ( read_atomic(&q->rx_again) );
 
     return bytes;
+}
+
+bool deliver_begin(struct queue *q)
+{
+    if ( deliver_waits(q) ||
+         unlikely(param_of(&q->port->own, OWN_OFFLOAD, &offload_after)) ||
+         !spin_trylock(&q->rx_lock) )
+        return false;
+
+    /* Who leaves a note from now on is heeded in deliver_end(). */
+    if ( !q->dead )
+        write_atomic(&q->ctrl->fill_wakeup, 0);
+
+    return true;
+}
+
+int deliver_straight(struct queue *q, plid_t plid)
+{
+    const struct waiting w = { .plid = plid };
+
+    if ( unlikely(q->dead) || unlikely(read_atomic(&q->stopped)) ||
+         unlikely(deliver_waits(q)) ||
+         unlikely(line_meta(plid)->mtu > read_atomic(&q->port->mtu)) )
+        return -1;
+
+    if ( likely(deliver_packet(q, &w, STRAIGHT) == DELIVERED) )
+    {
+        count(q, CNT(rx_straight));
+        return 1;
+    }
+
+    /* It may have been stopped just now; then this packet is its last. */
+    if ( likely(!read_atomic(&q->stopped)) )
+        return -1;
+    count(q, CNT(drop_detach));
+
+    return 0;
+}
+
+bool deliver_end(struct queue *q, unsigned int packets)
+{
+    if ( packets )
+        publish(q, packets, false);
+    spin_unlock(&q->rx_lock);
+    smp_mb(); /* the lock before the note; see deliver_how() */
+
+    return read_atomic(&q->rx_again) || deliver_waits(q);
 }
 
 unsigned int deliver(struct queue *q, unsigned int budget)

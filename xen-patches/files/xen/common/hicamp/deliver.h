@@ -39,6 +39,29 @@ bool deliver_upcall(struct queue *q, struct queue *from, plid_t plid,
                     uint8_t reason, bool *gone);
 
 /*
+ * Straight delivery: packets in hand go from their sender's context into q's
+ * rings, without waiting in line.  Begin, as long as nothing waits for q: false
+ * if anything does, q has work for idle CPUs, or another CPU is at it.  From
+ * then until the end q's rx_lock is held, of several queues perhaps, and of
+ * locks only these may be taken: a sender's tx_lock must be held already, and
+ * those below rx_lock.  RCU section.
+ */
+bool deliver_begin(struct queue *q);
+
+/*
+ * A packet that nobody knows of, and whose frames its sender's context holds.
+ * 1: delivered; 0: dropped, and counted at q; -1: it must wait in line, as one
+ * does before it, or there is no buffer, or q is none for it.
+ */
+int deliver_straight(struct queue *q, plid_t plid);
+
+/*
+ * The end: packets have been delivered so, of which the guest is told.  True:
+ * others wait by now, call deliver().
+ */
+bool deliver_end(struct queue *q, unsigned int packets);
+
+/*
  * Deliver what waits for q, as far as its guest has given buffers and room,
  * and up to budget bytes; what is left then is the guest's to fetch: it is
  * told to ring the doorbell.  budget 0: only tell it so.  Returns the bytes

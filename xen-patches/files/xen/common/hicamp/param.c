@@ -13,6 +13,7 @@
 #include "offload.h"
 #include "pace.h"
 #include "param.h"
+#include "snapshot.h"
 
 struct range {
     unsigned int *value;        /* NULL: the default quota, of line.c */
@@ -53,6 +54,10 @@ static int range_of(uint32_t param, struct range *r)
 
     case HICAMP_PARAM_WEIGHT:
         *r = (struct range){ &wait_weight, 1, WEIGHT_DEFAULT, OWN_WEIGHT };
+        return 0;
+
+    case HICAMP_PARAM_STRAIGHT:
+        *r = (struct range){ &straight_bytes, 0, HICAMP_LEN_MAX, OWN_STRAIGHT };
         return 0;
 
     case HICAMP_PARAM_QUOTA:

@@ -19,6 +19,7 @@ enum {
     OWN_RX_EVENT_US,
     OWN_RX_EVENT_PACKETS,
     OWN_OFFLOAD,
+    OWN_STRAIGHT,
     OWN_WEIGHT,
     OWN_NR
 };

@@ -8,21 +8,23 @@
  *   port.ctl_lock     state of one port, its queues pointer
  *   queue.tx_lock     one tx ring: snapshot and switch
  *   orphan_lock       since when nobody serves the fabric (fabric.c)
- *   limit.lock        what a port, or a meter, has let pass (meter.c)
  *   flow writer       classify.c
  *   queue.rx_lock     one rx and fill ring: deliver
  *   queue.comp_lock   one comp ring and table of borrowers
  *   queue.wait_lock   what waits for one queue
+ *   limit.lock        what a port, or a meter, has let pass (meter.c)
  *   space_lock        one grant space (look-ups need none: use counts)
  *   segment_lock      one segment map
  *   intern.lock       one tenant's index of interned lines
  *   store_lock        line.c; arenas_lock likewise
  *
- * Of each kind at most one is held, and tx_lock and rx_lock only together by
- * queue_kill(): the sender's tx_lock is dropped before a receiver's rx_lock is
- * taken.  d->event_lock may be taken inside ctl_lock and the ring locks; no
- * lock of ours is taken inside it.  No guest memory is copied with
- * copy_{from,to}_guest while any of them is held.
+ * Of each kind at most one is held, but for rx_lock: deliver() tries it with
+ * none above it held, and never waits, and who switches a burst may so come to
+ * hold those of several receivers beside the sender's tx_lock, until the burst
+ * ends (deliver_begin()).  Who waits for an rx_lock (queue_kill(), a drain, a
+ * clock) holds nothing that such a one may ask for.  d->event_lock may be taken
+ * inside ctl_lock and the ring locks; no lock of ours is taken inside it.  No
+ * guest memory is copied with copy_{from,to}_guest while any of them is held.
  *
  * A queue's clocks run in the timer softirq: that of borrow.c takes comp_lock
  * and those below it, and is set under comp_lock; that of pace.c takes rx_lock

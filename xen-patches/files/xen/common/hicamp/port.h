@@ -77,6 +77,8 @@ struct queue {
     /* Transmit */
     spinlock_t tx_lock;
     uint32_t tx_cons;           /* R/W(tx_lock) */
+    unsigned int promised;      /* completions kept for what is in hand,
+                                 * R/W(tx_lock); else 0 */
 
     /* Completions, and the packets that wait for theirs */
     spinlock_t comp_lock;

@@ -11,7 +11,8 @@
  * (borrow.c).
  *
  * Invariant: a packet that borrows is in its queue's table of borrowers before
- * anybody else learns of it, holding what its extents name.
+ * anybody else learns of it, holding what its extents name.  A small one, that
+ * may be delivered before anybody learns of it, is not entered here.
  */
 
 #include "borrow.h"
@@ -24,6 +25,8 @@
 
 #define PKT_FLAGS   (HICAMP_PKT_CSUM_PARTIAL | HICAMP_PKT_CSUM_VALID | \
                      HICAMP_PKT_HASH)
+
+unsigned int __read_mostly straight_bytes = 4096;
 
 /* The first slot of a packet. */
 union first_slot {
@@ -262,8 +265,24 @@ static unsigned int packet_check(const struct queue *q,
     return HICAMP_NR_COUNTERS;
 }
 
-int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
-                  struct hicamp_flow_key *key)
+/*
+ * Enter the packet in the table of borrowers, or only keep it a completion if
+ * it may be through before that matters.  False: none can be had now.
+ */
+static bool lend(struct queue *q, struct taken *t, const struct holding *h)
+{
+    if ( t->straight && !h->refs && !h->segments &&
+         !(read_atomic(&q->port->flags) & HICAMP_PORT_COPY) )
+    {
+        t->frames = h->frames;
+        return borrow_promise(q);
+    }
+    t->straight = false;
+
+    return borrow_enter(q, t->plid, h->frames, h->refs);
+}
+
+int snapshot_take(struct queue *q, unsigned int avail, struct taken *t)
 {
     union first_slot first;
     struct packet *pkt;
@@ -287,15 +306,15 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
         return 0;
     }
 
-    *plid = line_alloc(NULL, LINE_RX);
-    if ( unlikely(*plid == PLID_NONE) )
+    t->plid = line_alloc(NULL, LINE_RX);
+    if ( unlikely(t->plid == PLID_NONE) )
     {
         drop = CNT(drop_nomem);
         goto drop;
     }
 
-    pkt = line_data(*plid);
-    m = line_meta(*plid);
+    pkt = line_data(t->plid);
+    m = line_meta(t->plid);
     m->use.word = 0;
     atomic_set(&m->pending, 1);
     m->port = q->port->id;
@@ -308,28 +327,32 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
         slot_read((uint8_t *)pkt + i * HICAMP_SLOT_BYTES, q->tx, q->tx_size,
                   q->tx_cons + i);
 
-    if ( unlikely(!extents_read(q, q->tx_cons + nr_hdr, *plid, pkt)) )
+    if ( unlikely(!extents_read(q, q->tx_cons + nr_hdr, t->plid, pkt)) )
     {
         drop = CNT(drop_nomem);
         goto drop_line;
     }
 
-    drop = packet_check(q, pkt, &m->mtu, key);
+    drop = packet_check(q, pkt, &m->mtu, &t->key);
     if ( unlikely(drop != HICAMP_NR_COUNTERS) )
         goto drop_line;
 
+    t->len = pkt->hdr.len;
+    t->straight = t->len <= param_of(&q->port->own, OWN_STRAIGHT, &straight_bytes);
+    t->frames = 0;
+
     if ( pkt->hdr.nr_extents )
     {
-        if ( unlikely(!extents_hold(q, *plid, pkt, &h)) )
+        if ( unlikely(!extents_hold(q, t->plid, pkt, &h)) )
         {
             drop = CNT(drop_frame);
             goto drop_line;
         }
 
-        if ( unlikely(!borrow_enter(q, *plid, h.frames, h.refs)) )
+        if ( unlikely(!lend(q, t, &h)) )
         {
-            payload_put(q->port->hd, *plid, pkt, pkt->hdr.nr_extents);
-            packet_put(*plid);
+            payload_put(q->port->hd, t->plid, pkt, pkt->hdr.nr_extents);
+            packet_put(t->plid);
             return -1;
         }
 
@@ -343,14 +366,14 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
 
     q->tx_cons += nr;
     count(q, CNT(tx_packets));
-    count_by(q, CNT(tx_bytes), pkt->hdr.len);
+    count_by(q, CNT(tx_bytes), t->len);
     if ( pkt->hdr.gso_size )
         count(q, CNT(tx_gso));
 
     return 1;
 
  drop_line:
-    packet_put(*plid);
+    packet_put(t->plid);
  drop:
     if ( !borrow_refuse(q, &first.hdr) )
         return -1;

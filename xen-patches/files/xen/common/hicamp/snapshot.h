@@ -46,18 +46,35 @@ static inline uint64_t extent_ref(uint64_t mfn, uint32_t run)
     return mfn | ((uint64_t)run << EXTENT_MFN_BITS);
 }
 
+/* HICAMP_PARAM_STRAIGHT, of the host. */
+extern unsigned int straight_bytes;
+
+/* A packet in the sender's hand. */
+struct taken {
+    plid_t plid;                /* its segment, owned by the caller */
+    uint32_t len;
+    bool straight;              /* small: may go straight to its receivers */
+    unsigned int frames;        /* that it holds, and is not in the table of
+                                 * borrowers for; see snapshot_take() */
+    struct hicamp_flow_key key;
+};
+
 /*
  * Take the next packet from q's tx ring, of which avail > 0 slots are there.
  *
- *   1  *plid is its segment, owned by the caller, *key its flow key
+ *   1  *t is the packet
  *   0  it was dropped and counted; the ring has advanced
  *  -1  nothing was taken: no completion entry can be had now
+ *
+ * A packet that may go straight to its receivers is in no table yet, though it
+ * holds frames: before anybody else can learn of it the caller enters it
+ * (borrow_enter_held()), or gives them back (payload_put()) and sees to its
+ * completion (borrow_settle()).
  *
  * q->tx_lock is held, RCU read section.  The caller ends with
  * packet_release().
  */
-int snapshot_take(struct queue *q, unsigned int avail, plid_t *plid,
-                  struct hicamp_flow_key *key);
+int snapshot_take(struct queue *q, unsigned int avail, struct taken *t);
 
 /* Extent i < hdr.nr_extents of a packet that has not been taken back. */
 static inline struct hicamp_extent *packet_extent(plid_t plid,

@@ -3,7 +3,9 @@
  * The switch.  A burst of packets passes in phases, as in netmap's VALE: with
  * the sender's tx_lock held each is taken (snapshot), classified and put in
  * line at its outputs; then, without it, every queue that got something is
- * delivered to.  Where there are many flows, small packets are taken and looked
+ * delivered to.  Small packets take a short cut: where nobody waits in line and
+ * nobody else is at the receiver's rings, they go straight into these, and are
+ * entered in no table and no line; only the receiver is told at the end.  Where there are many flows, small packets are taken and looked
  * up a few at a time, so that the cache misses of their look-ups overlap.  The
  * burst is bounded in packets and in bytes over all outputs; what cannot be
  * delivered within it is left to the receivers, who are told so.  Long trains
@@ -33,42 +35,89 @@
 #define GROUP_BYTES     16384
 #define GROUP_FLOWS     4096
 
-/* A packet that has been taken. */
-struct taken {
-    plid_t plid;
-    uint32_t len;
-    struct hicamp_flow_key key;
+/* A packet in hand, and the look-up of its flow. */
+struct item {
+    struct taken t;
     struct hicamp_lookup lookup;
 };
 
-/* One burst, and the queues it touched. */
+/* A queue that a burst touched. */
+struct touched {
+    struct queue *q;
+    bool open;              /* between deliver_begin() and _end() */
+    unsigned int packets;   /* delivered straight */
+};
+
+/* One burst. */
 struct burst {
     unsigned int packets;
     uint32_t bytes;         /* over all outputs */
-    unsigned int nr;
-    struct queue *touched[BURST_QUEUES];
+    unsigned int nr, nr_done;
+    struct touched to[BURST_QUEUES];
+    uint32_t done[BURST_PACKETS];   /* ids of what is to be completed */
 };
 
-static void burst_touch(struct burst *b, struct queue *q)
+/* q among those touched, or NULL if these are too many. */
+static struct touched *burst_find(struct burst *b, struct queue *q)
 {
+    struct touched *to;
     unsigned int i;
 
     for ( i = b->nr; i--; )
-        if ( b->touched[i] == q )
-            return;
+        if ( b->to[i].q == q )
+            return &b->to[i];
 
-    if ( b->nr < BURST_QUEUES )
-        b->touched[b->nr++] = q;
-    else
+    if ( b->nr == BURST_QUEUES )
+        return NULL;
+
+    to = &b->to[b->nr++];
+    to->q = q;
+    to->open = false;
+    to->packets = 0;
+
+    return to;
+}
+
+/* A packet of len bytes waits for q. */
+static void burst_touch(struct burst *b, struct queue *q, uint32_t len)
+{
+    b->bytes += len;
+    if ( !burst_find(b, q) )
         deliver(q, 0);
+}
+
+/* The short cut.  False: the packet must be put in line. */
+static bool go_straight(struct burst *b, struct queue *q, const struct taken *t)
+{
+    struct touched *to = t->straight ? burst_find(b, q) : NULL;
+    int rc;
+
+    if ( !to || (!to->open && !(to->open = deliver_begin(q))) )
+        return false;
+
+    rc = deliver_straight(q, t->plid);
+    if ( unlikely(rc < 0) )
+        return false;
+    to->packets += rc;
+    b->bytes += t->len;
+
+    return true;
+}
+
+/* Others are about to learn of a packet. */
+static void enter(struct queue *from, struct taken *t)
+{
+    if ( t->frames )
+        borrow_enter_held(from, t->plid, t->frames);
+    t->frames = 0;
+    t->straight = false;
 }
 
 /*
  * One output of one packet.  False: there is no such port any more, which is not
  * counted here.  The sender's tx_lock is held.
  */
-static bool output(struct burst *b, struct queue *from, plid_t plid,
-                   uint32_t len, const struct hicamp_flow_key *key,
+static bool output(struct burst *b, struct queue *from, struct taken *t,
                    struct port *port)
 {
     struct queue *q;
@@ -77,87 +126,85 @@ static bool output(struct burst *b, struct queue *from, plid_t plid,
     if ( unlikely(!port) )
         return false;
 
-    q = port_rx_queue(port, key);
+    q = port_rx_queue(port, &t->key);
+    if ( q && go_straight(b, q, t) )
+        return true;
+
     gone = !q;
-    if ( q && deliver_enqueue(q, from, plid, &gone) )
+    if ( q )
     {
-        b->bytes += len;
-        burst_touch(b, q);
+        enter(from, t);
+        if ( deliver_enqueue(q, from, t->plid, &gone) )
+            burst_touch(b, q, t->len);
     }
-    else if ( gone )
+    if ( unlikely(gone) )
         count(from, CNT(drop_noport));
 
     return true;
 }
 
 /* Up to the driver domain.  As output(). */
-static void upcall(struct burst *b, struct queue *from, plid_t plid,
-                   uint32_t len, uint8_t reason,
-                   const struct hicamp_flow_key *key)
+static void upcall(struct burst *b, struct queue *from, struct taken *t,
+                   uint8_t reason)
 {
-    struct queue *q = fabric_upcall(from, plid, reason, key);
+    struct queue *q;
 
+    enter(from, t);
+    q = fabric_upcall(from, t->plid, reason, &t->key);
     count(from, CNT(upcalls));
     if ( q )
-    {
-        b->bytes += len;
-        burst_touch(b, q);
-    }
+        burst_touch(b, q, t->len);
 }
 
 /* Carry out what the flow of a packet says.  As output(). */
-static void forward(struct burst *b, struct queue *from,
-                    const struct taken *t)
+static void forward(struct burst *b, struct queue *from, struct item *item)
 {
-    const struct hicamp_flow_key *key = &t->key;
+    struct taken *t = &item->t;
     const struct hicamp_acts *acts;
-    plid_t plid = t->plid;
-    uint32_t len = t->len;
     unsigned int i, lost = 0;
 
     if ( unlikely(from->port->fabric) )
     {
-        if ( !output(b, from, plid, len, key, fabric_inject(from, plid)) )
+        if ( !output(b, from, t, fabric_inject(from, t->plid)) )
             count(from, CNT(drop_noport));
         return;
     }
 
     acts = unlikely(fabric_flows_stale())
-           ? NULL : hicamp_classify_end(key, &t->lookup, 1, len);
+           ? NULL : hicamp_classify_end(&t->key, &item->lookup, 1, t->len);
     if ( unlikely(!acts) )
     {
-        upcall(b, from, plid, len, HICAMP_REASON_MISS, key);
+        upcall(b, from, t, HICAMP_REASON_MISS);
         return;
     }
 
-    if ( unlikely(acts->meter) && !meter_passes(acts->meter, len) )
+    if ( unlikely(acts->meter) && !meter_passes(acts->meter, t->len) )
     {
         count(from, CNT(drop_meter));
         return;
     }
 
     if ( unlikely(acts->nr_edits) &&
-         !edit_packet(plid, acts->edits, acts->nr_edits) )
+         !edit_packet(t->plid, acts->edits, acts->nr_edits) )
     {
         count(from, CNT(drop_edit));
         return;
     }
 
     for ( i = 0; i < acts->nr_outputs; i++ )
-        lost += !output(b, from, plid, len, key,
-                        port_by_id(acts->outputs[i]));
+        lost += !output(b, from, t, port_by_id(acts->outputs[i]));
 
     if ( unlikely(lost) )
     {
         /* Who installed the flow may have gone, too: ask who is there now. */
         if ( lost == acts->nr_outputs && !acts->nr_edits && !acts->upcall )
-            upcall(b, from, plid, len, HICAMP_REASON_MISS, key);
+            upcall(b, from, t, HICAMP_REASON_MISS);
         else
             count_by(from, CNT(drop_noport), lost);
     }
 
     if ( unlikely(acts->upcall) )
-        upcall(b, from, plid, len, HICAMP_REASON_ACTION, key);
+        upcall(b, from, t, HICAMP_REASON_ACTION);
 
     if ( !acts->nr_outputs && !acts->upcall )
         count(from, CNT(drop_action));
@@ -165,7 +212,7 @@ static void forward(struct burst *b, struct queue *from,
 
 /* Take a few packets, and begin to look for their flows; *more: there are. */
 static unsigned int group_take(struct burst *b, struct queue *q,
-                               struct taken *group, bool *more)
+                               struct item *group, bool *more)
 {
     unsigned int most = hicamp_flow_count() < GROUP_FLOWS ? 1 : GROUP_PACKETS;
     unsigned int i, nr = 0, bytes = 0;
@@ -173,12 +220,12 @@ static unsigned int group_take(struct burst *b, struct queue *q,
 
     while ( nr < most && bytes < GROUP_BYTES && b->packets < BURST_PACKETS )
     {
-        struct taken *t = &group[nr];
+        struct item *item = &group[nr];
 
         avail = ring_avail(&q->ctrl->tx_prod, q->tx_cons, q->tx_size);
         if ( unlikely(avail < 0) )
             queue_stop(q, "tx");
-        rc = avail > 0 ? snapshot_take(q, avail, &t->plid, &t->key) : -1;
+        rc = avail > 0 ? snapshot_take(q, avail, &item->t) : -1;
         if ( rc < 0 )
         {
             *more = false;
@@ -189,9 +236,8 @@ static unsigned int group_take(struct burst *b, struct queue *q,
         if ( unlikely(!rc) )
             continue;
 
-        t->len = ((const struct packet *)line_data(t->plid))->hdr.len;
-        bytes += t->len;
-        hicamp_classify_begin(&t->key, &t->lookup);
+        bytes += item->t.len;
+        hicamp_classify_begin(&item->t.key, &item->lookup);
         nr++;
     }
 
@@ -201,10 +247,23 @@ static unsigned int group_take(struct burst *b, struct queue *q,
     return nr;
 }
 
+/* A packet of q has been switched. */
+static void burst_put(struct burst *b, struct queue *q, const struct taken *t)
+{
+    struct packet *pkt = line_data(t->plid);
+
+    if ( t->frames )
+    {
+        payload_put(q->port->hd, t->plid, pkt, pkt->hdr.nr_extents);
+        b->done[b->nr_done++] = pkt->hdr.id;
+    }
+    packet_release(t->plid);
+}
+
 /* Take and switch a burst.  Returns whether the ring has more. */
 static bool burst_take(struct burst *b, struct queue *q)
 {
-    struct taken group[GROUP_PACKETS];
+    struct item group[GROUP_PACKETS];
     uint32_t cons = q->tx_cons;
     unsigned int i, nr;
     bool more = true;
@@ -215,13 +274,16 @@ static bool burst_take(struct burst *b, struct queue *q)
 
         for ( i = 0; i < nr; i++ )
         {
-            if ( likely(limit_take(&q->port->rate, group[i].len)) )
+            if ( likely(limit_take(&q->port->rate, group[i].t.len)) )
                 forward(b, q, &group[i]);
             else
                 count(q, CNT(drop_rate));
-            packet_release(group[i].plid);
+            burst_put(b, q, &group[i].t);
         }
     }
+
+    if ( b->nr_done )
+        borrow_settle(q, b->done, b->nr_done);
 
     if ( q->tx_cons != cons )
     {
@@ -243,7 +305,7 @@ int switch_transmit(struct queue *q)
         uint32_t left = BURST_BYTES * 2;
         unsigned int i;
 
-        b.packets = b.bytes = b.nr = 0;
+        b.packets = b.bytes = b.nr = b.nr_done = 0;
 
         spin_lock(&q->tx_lock);
         if ( q->dead )
@@ -259,7 +321,8 @@ int switch_transmit(struct queue *q)
         spin_unlock(&q->tx_lock);
 
         for ( i = 0; i < b.nr; i++ )
-            left -= min(left, offload_deliver(b.touched[i], left));
+            if ( !b.to[i].open || deliver_end(b.to[i].q, b.to[i].packets) )
+                left -= min(left, offload_deliver(b.to[i].q, left));
 
         if ( more && !rc && hypercall_preempt_check() )
             rc = -ERESTART;

@@ -605,6 +605,7 @@ struct hicamp_domain_info {
 #define HICAMP_PARAM_RX_EVENT_PACKETS 6 /* 1 to 256; default 64               */
 #define HICAMP_PARAM_OFFLOAD        7   /* bytes, 0 to 524,288; default 0     */
 #define HICAMP_PARAM_WEIGHT         8   /* 1 to 16; default 16                */
+#define HICAMP_PARAM_STRAIGHT       9   /* bytes, 0 to 65,535; default 4096   */
 
 #define HICAMP_PARAM_INHERIT    (~0ull) /* a port's value: the host's         */
 
@@ -811,7 +812,8 @@ struct hicamp_port_addrs {
     X(events_held)          /* rx: deliveries whose event was put off */    \
     X(idle_packets)         /* of rx_packets, delivered by idle CPUs */     \
     X(idle_ns)              /* rx: time that these took */                  \
-    X(idle_yields)          /* rx: ... that were called away meanwhile */
+    X(idle_yields)          /* rx: ... that were called away meanwhile */   \
+    X(rx_straight)          /* rx: delivered without waiting in line */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
