@@ -142,6 +142,38 @@ TEST(a_queue_with_work_for_idle_cpus_gets_all_by_its_line)
     guests_end();
 }
 
+TEST(what_is_refused_behind_one_that_went_straight_leaves_no_line)
+{
+    unsigned int what;
+
+    three_guests();
+    for ( what = 0; what < 4; what++ )
+    {
+        struct pkt good = lent(1, 100, 1), bad = lent(1, 200, 2);
+
+        if ( what == 0 )
+            bad.h.len++;
+        if ( what == 1 )
+            bad.ext[0].name = ~0ull >> 12;
+        if ( what == 2 )
+            bad = lent(9, 200, 2);      /* no flow */
+        CHECK(guest_put(a, &good));
+        CHECK(guest_put(a, &bad));
+        if ( what == 3 )
+            guest_tx_slot(a, a->tx_prod - 3)->bytes[5] = 0xff; /* inline_len */
+        CHECK(guest_put(a, &good));
+        ring(a);
+        while ( guest_get(b) )
+            ;
+        while ( guest_reap(a, &(struct hicamp_comp){}) )
+            ;
+        guest_fill(b);
+        nothing_waits();
+    }
+    CHECK_EQ(COUNT(b, rx_packets), 7);
+    guests_end();
+}
+
 TEST(the_drops_are_those_of_the_line)
 {
     struct pkt p;

@@ -87,6 +87,17 @@ void packet_done(plid_t plid);
  */
 void packet_release(plid_t plid);
 
+/*
+ * Nobody else has got the packet in hand, and it is one line that nobody pays
+ * for: the next may have it.
+ */
+static inline bool packet_is_ours(plid_t plid)
+{
+    const struct line_meta *m = line_meta(plid);
+
+    return atomic_read(&m->refs) == 1 && m->link == PLID_NONE && !m->arena;
+}
+
 /* Does the packet still borrow?  A hint, but for who has it in hand. */
 static inline bool packet_borrows(const struct line_meta *m)
 {

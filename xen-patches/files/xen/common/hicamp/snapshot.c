@@ -282,7 +282,8 @@ static bool lend(struct queue *q, struct taken *t, const struct holding *h)
     return borrow_enter(q, t->plid, h->frames, h->refs);
 }
 
-int snapshot_take(struct queue *q, unsigned int avail, struct taken *t)
+int snapshot_take(struct queue *q, unsigned int avail, plid_t *spare,
+                  struct taken *t)
 {
     union first_slot first;
     struct packet *pkt;
@@ -306,7 +307,8 @@ int snapshot_take(struct queue *q, unsigned int avail, struct taken *t)
         return 0;
     }
 
-    t->plid = line_alloc(NULL, LINE_RX);
+    t->plid = *spare != PLID_NONE ? *spare : line_alloc(NULL, LINE_RX);
+    *spare = PLID_NONE;
     if ( unlikely(t->plid == PLID_NONE) )
     {
         drop = CNT(drop_nomem);

@@ -61,6 +61,7 @@ struct taken {
 
 /*
  * Take the next packet from q's tx ring, of which avail > 0 slots are there.
+ * *spare is a line for it, or none; none when it has been used.
  *
  *   1  *t is the packet
  *   0  it was dropped and counted; the ring has advanced
@@ -74,7 +75,8 @@ struct taken {
  * q->tx_lock is held, RCU read section.  The caller ends with
  * packet_release().
  */
-int snapshot_take(struct queue *q, unsigned int avail, struct taken *t);
+int snapshot_take(struct queue *q, unsigned int avail, plid_t *spare,
+                  struct taken *t);
 
 /* Extent i < hdr.nr_extents of a packet that has not been taken back. */
 static inline struct hicamp_extent *packet_extent(plid_t plid,

@@ -53,6 +53,7 @@ struct burst {
     unsigned int packets;
     uint32_t bytes;         /* over all outputs */
     unsigned int nr, nr_done;
+    plid_t spare;           /* the line of a packet that is through, or none */
     struct touched to[BURST_QUEUES];
     uint32_t done[BURST_PACKETS];   /* ids of what is to be completed */
 };
@@ -225,7 +226,13 @@ static unsigned int group_take(struct burst *b, struct queue *q,
         avail = ring_avail(&q->ctrl->tx_prod, q->tx_cons, q->tx_size);
         if ( unlikely(avail < 0) )
             queue_stop(q, "tx");
-        rc = avail > 0 ? snapshot_take(q, avail, &item->t) : -1;
+        if ( avail <= 0 )
+        {
+            *more = false;
+            break;
+        }
+
+        rc = snapshot_take(q, avail, &b->spare, &item->t);
         if ( rc < 0 )
         {
             *more = false;
@@ -257,7 +264,11 @@ static void burst_put(struct burst *b, struct queue *q, const struct taken *t)
         payload_put(q->port->hd, t->plid, pkt, pkt->hdr.nr_extents);
         b->done[b->nr_done++] = pkt->hdr.id;
     }
-    packet_release(t->plid);
+
+    if ( b->spare == PLID_NONE && packet_is_ours(t->plid) )
+        b->spare = t->plid;
+    else
+        packet_release(t->plid);
 }
 
 /* Take and switch a burst.  Returns whether the ring has more. */
@@ -282,6 +293,8 @@ static bool burst_take(struct burst *b, struct queue *q)
         }
     }
 
+    if ( b->spare != PLID_NONE )
+        line_put(b->spare);
     if ( b->nr_done )
         borrow_settle(q, b->done, b->nr_done);
 
@@ -306,6 +319,7 @@ int switch_transmit(struct queue *q)
         unsigned int i;
 
         b.packets = b.bytes = b.nr = b.nr_done = 0;
+        b.spare = PLID_NONE;
 
         spin_lock(&q->tx_lock);
         if ( q->dead )
