@@ -40,7 +40,7 @@ unsigned int __read_mostly borrow_pair = 64;
 
 /* ---- Completions --------------------------------------------------------- */
 
-/* Append a completion.  There is room: comp_available() has said so. */
+/* Append a completion.  There is room: comp_take() has said so. */
 static void comp_put(struct queue *q, uint32_t id, uint32_t status)
 {
     struct hicamp_comp *c = &q->comp[q->comp_prod & (q->comp_size - 1)];
@@ -72,17 +72,14 @@ static void complete(struct queue *q, uint32_t id, uint32_t status)
 }
 
 /*
- * Is there an entry of the comp ring for one more packet under way?  Those
- * under way have theirs reserved.  The sender's tx_lock is held: only there
- * their number grows.  When it is read before the index, without comp_lock, a
- * completion that comes between counts twice, which is safe.
+ * How many entries of the comp ring are there for more packets under way?  Those
+ * under way have theirs reserved.  Their number is read before the index,
+ * without comp_lock: a completion that comes between counts twice, which is safe.
  */
-static bool comp_available(struct queue *q)
+static unsigned int comp_free(struct queue *q)
 {
     unsigned int reserved = read_atomic(&q->borrow_nr) + q->promised;
     int room;
-
-    ASSERT(spin_is_locked(&q->tx_lock));
 
     smp_rmb(); /* borrow_nr before the index; see borrow_end() */
     room = ring_room(&q->ctrl->comp_cons, read_atomic(&q->comp_prod),
@@ -90,10 +87,27 @@ static bool comp_available(struct queue *q)
     if ( unlikely(room < 0) )
     {
         queue_stop(q, "comp");
-        return false;
+        return 0;
     }
 
-    return room > reserved;
+    return room - min(reserved, (unsigned int)room);
+}
+
+/*
+ * Take one of them.  What was free stays so until the sender's context uses it,
+ * so the ring is looked at once for a burst, or when there seems to be none.
+ */
+static bool comp_take(struct queue *q)
+{
+    ASSERT(spin_is_locked(&q->tx_lock));
+
+    if ( !q->comp_free )
+        q->comp_free = comp_free(q);
+    if ( unlikely(!q->comp_free) )
+        return false;
+    q->comp_free--;
+
+    return true;
 }
 
 bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
@@ -103,7 +117,7 @@ bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
     if ( !hdr->nr_extents )
         return true;
 
-    done = comp_available(q);
+    done = comp_take(q);
     if ( done )
     {
         spin_lock(&q->comp_lock);
@@ -182,7 +196,7 @@ static void enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
 
 bool borrow_enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
 {
-    if ( unlikely(!comp_available(q)) || unlikely(!line_get(plid)) )
+    if ( unlikely(!comp_take(q)) || unlikely(!line_get(plid)) )
         return false;
 
     enter(q, plid, frames, refs);
@@ -192,7 +206,7 @@ bool borrow_enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
 
 bool borrow_promise(struct queue *q)
 {
-    if ( unlikely(!comp_available(q)) )
+    if ( unlikely(!comp_take(q)) )
         return false;
     q->promised++;
 
@@ -259,7 +273,7 @@ static void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
     add_sized(&q->borrow_frames, -frames);
     if ( !q->dead )
         complete(q, ((const struct packet *)line_data(plid))->hdr.id, status);
-    smp_wmb(); /* the index before borrow_nr; see comp_available() */
+    smp_wmb(); /* the index before borrow_nr; see comp_free() */
     add_sized(&q->borrow_nr, -1);
 }
 

@@ -415,6 +415,25 @@ static void put_slots(struct queue *q, const struct waiting *w,
     }
 }
 
+/*
+ * Is there room for the largest packet?  What was free stays so: the ring is
+ * looked at for each burst (rx_room is 0 then), and when that is used up.
+ */
+static bool rx_room(struct queue *q)
+{
+    int room;
+
+    if ( likely(q->rx_room >= RX_SLOTS_MAX) )
+        return true;
+
+    room = ring_room(&q->ctrl->rx_cons, q->rx_prod, q->rx_size);
+    if ( unlikely(room < 0) )
+        queue_stop(q, "rx");
+    q->rx_room = max(room, 0);
+
+    return q->rx_room >= RX_SLOTS_MAX;
+}
+
 static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
                                    enum how how)
 {
@@ -422,7 +441,7 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
     struct packet *pkt = line_data(plid);
     struct sink s;
     enum outcome rc;
-    int room, avail;
+    int avail;
 
     if ( unlikely(read_atomic(&q->stopped)) )
     {
@@ -430,10 +449,7 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
         return DROPPED;
     }
 
-    room = ring_room(&q->ctrl->rx_cons, q->rx_prod, q->rx_size);
-    if ( unlikely(room < 0) )
-        queue_stop(q, "rx");
-    if ( unlikely(room < RX_SLOTS_MAX) )
+    if ( unlikely(!rx_room(q)) )
         return STALLED;
 
     avail = ring_avail(&q->ctrl->fill_prod, q->fill_cons, q->fill_size);
@@ -456,6 +472,7 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
     if ( likely(rc == DELIVERED) )
     {
         put_slots(q, w, pkt, &s);
+        q->rx_room -= HICAMP_PKT_SLOTS(pkt->hdr.inline_len, s.nr);
         q->fill_cons = s.fill_cons;
         count(q, CNT(rx_packets));
         count_by(q, CNT(rx_bytes), pkt->hdr.len);
@@ -506,6 +523,7 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget,
     if ( q->dead )
         return 0;
 
+    q->rx_room = 0;
     write_atomic(&q->ctrl->fill_wakeup, 0);
 
     /* Bounded: senders add at most what fits, then drop; budget ends it too. */
@@ -604,6 +622,7 @@ bool deliver_begin(struct queue *q)
         return false;
 
     /* Who leaves a note from now on is heeded in deliver_end(). */
+    q->rx_room = 0;
     if ( !q->dead )
         write_atomic(&q->ctrl->fill_wakeup, 0);
 

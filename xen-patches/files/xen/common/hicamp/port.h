@@ -77,6 +77,8 @@ struct queue {
     /* Transmit */
     spinlock_t tx_lock;
     uint32_t tx_cons;           /* R/W(tx_lock) */
+    unsigned int comp_free;     /* completions that one burst can still have,
+                                 * R/W(tx_lock) */
     unsigned int promised;      /* completions kept for what is in hand,
                                  * R/W(tx_lock); else 0 */
 
@@ -109,6 +111,7 @@ struct queue {
     unsigned int paced;         /* packets held back since, R/W(rx_lock) */
     struct timer pace_timer;
     uint32_t rx_prod;           /* R/W(rx_lock) */
+    uint32_t rx_room;           /* rx slots known to be free, R/W(rx_lock) */
     uint32_t fill_cons;         /* R/W(rx_lock) */
 
     uint64_t cnt[CNT_NR];

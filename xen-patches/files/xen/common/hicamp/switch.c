@@ -279,6 +279,8 @@ static bool burst_take(struct burst *b, struct queue *q)
     unsigned int i, nr;
     bool more = true;
 
+    q->comp_free = 0;
+
     while ( more && b->packets < BURST_PACKETS && b->bytes < BURST_BYTES )
     {
         nr = group_take(b, q, group, &more);
