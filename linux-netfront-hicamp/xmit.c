@@ -267,6 +267,15 @@ static void hnf_tx_service(struct hnf_queue *q, int budget)
 		mod_timer(&q->retry, jiffies + 1);
 }
 
+/* Does Xen look by itself?  Not for much longer than this is worth waiting. */
+static bool hnf_tx_polled(const struct hnf_queue *q)
+{
+	const struct hicamp_ring_ctrl *ctrl = q->rings.ctrl;
+
+	return !READ_ONCE(ctrl->tx_wakeup) &&
+	       q->tx.prod - READ_ONCE(ctrl->tx_cons) < q->rings.tx_slots / 2;
+}
+
 /* Packets stand in the ring: ring for Xen unless it looks by itself. */
 static void hnf_tx_kick(struct hnf_queue *q)
 {
@@ -274,7 +283,7 @@ static void hnf_tx_kick(struct hnf_queue *q)
 
 	q->tx.rung = q->tx.prod;
 	virt_mb();		/* tx_prod, then the flag */
-	if (!READ_ONCE(q->rings.ctrl->tx_wakeup)) {
+	if (hnf_tx_polled(q)) {
 		q->tx_stats.doorbells_skipped++;
 	} else {
 		q->tx_stats.doorbells++;
@@ -674,6 +683,15 @@ netdev_features_t hnf_features_check(struct sk_buff *skb,
 	return vlan_features_check(skb, features);
 }
 
+/* Has Xen given up looking, with packets in the ring?  A hint. */
+static bool hnf_tx_missed(const struct hnf_queue *q)
+{
+	const struct hicamp_ring_ctrl *ctrl = q->rings.ctrl;
+
+	return READ_ONCE(ctrl->tx_cons) != READ_ONCE(q->tx.prod) &&
+	       (READ_ONCE(ctrl->tx_wakeup) || netif_tx_queue_stopped(hnf_txq(q)));
+}
+
 /**
  * hnf_tx_poll - what the NAPI poll does for the tx side
  * @q: the queue
@@ -686,14 +704,13 @@ void hnf_tx_poll(struct hnf_queue *q, int budget)
 	struct netdev_queue *txq = hnf_txq(q);
 
 	if (READ_ONCE(q->rings.ctrl->comp_prod) ==
-	    READ_ONCE(q->tx.comp_cons) && !netif_tx_queue_stopped(txq))
+	    READ_ONCE(q->tx.comp_cons) && !netif_tx_queue_stopped(txq) &&
+	    !hnf_tx_missed(q))
 		return;
 
 	__netif_tx_lock(txq, smp_processor_id());
 	if (q->live && !q->broken) {
-		/* Stopped for want of slots: Xen may have missed the ring. */
-		if (netif_tx_queue_stopped(txq) &&
-		    READ_ONCE(q->rings.ctrl->tx_cons) != q->tx.prod)
+		if (hnf_tx_missed(q))
 			hnf_tx_kick(q);
 		else
 			hnf_tx_service(q, budget);

@@ -129,7 +129,8 @@ static const struct command commands[] = {
       "do not wait for that), offload (bytes that a sender copies by itself,\n"
       "the rest is an idle CPU's; 0: all), weight (1 to 16: a sender's share of a\n"
       "receiver whom more is sent than it takes), straight (bytes up to which a\n"
-      "packet need not wait in line; 0: none).  Of the host alone: quota\n"
+      "packet need not wait in line; 0: none), tx-poll (us: two doorbells within\n"
+      "begin polling; 0: none).  Of the host alone: quota\n"
       "(lines, of domains that get their first port from now on), orphan-life\n"
       "(s that flows are followed without a driver domain; 0: for ever).\n" },
 

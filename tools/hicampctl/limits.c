@@ -128,6 +128,7 @@ static const struct
     { HICAMP_PARAM_OFFLOAD, "offload", " bytes", false },
     { HICAMP_PARAM_WEIGHT, "weight", "", false },
     { HICAMP_PARAM_STRAIGHT, "straight", " bytes", false },
+    { HICAMP_PARAM_TX_POLL_US, "tx-poll", " us", false },
 };
 
 static int find_param(const struct cli *cli, unsigned int *i, struct err *err)

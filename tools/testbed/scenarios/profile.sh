@@ -4,7 +4,10 @@
 # the counts: the addresses of functions, and how much was transferred.
 #
 # Environment: NET=stock|hicamp  SECS=2  NETPERF="-t TCP_STREAM -- -m 65536"
+#   PEER=10.0.0.2 (the other guest) or 10.0.0.99: the world, a network namespace
+#   behind a port of the bridge (stock) or an uplink (hicamp)
 NET=${NET:-stock}
+PEER=${PEER:-10.0.0.2}
 SECS=${SECS:-2}
 NETPERF=${NETPERF:--t TCP_STREAM -- -m 65536}
 export NET
@@ -12,16 +15,30 @@ export NET
 for name in a b; do
     check "guest_${name}_becomes_ready" guest create $name || bail "no guests"
 done
+if [ "$PEER" = 10.0.0.99 ]; then
+    ip netns add world
+    ip link add ext0 type veth peer name eth0 netns world
+    ip -n world addr add $PEER/24 dev eth0
+    ip -n world link set eth0 up
+    ip link set ext0 up
+    port=ext0
+    if [ "$NET" = hicamp ]; then
+        check uplink_is_added hicampctl uplink add ext0
+        port=hicamp-up0
+    fi
+    ovs-vsctl --timeout=20 add-port ovsbr0 $port
+    ip netns exec world netserver > /dev/null
+fi
 echo 0 > /proc/sys/kernel/kptr_restrict
 cat /proc/kallsyms > "$OUT/symbols-dom0"
 guest run a "echo 0 > /proc/sys/kernel/kptr_restrict
     grep -F [ /proc/kallsyms" > "$OUT/symbols-guest"
-guest run -t 60 a "ping -q -c 2 10.0.0.2; netperf -P 0 -H 10.0.0.2 -l 1 $NETPERF" \
+guest run -t 60 a "ping -q -c 2 $PEER; netperf -P 0 -H $PEER -l 1 $NETPERF" \
     > /dev/null
 case $NETPERF in
 *--*) NETPERF="$NETPERF -k THROUGHPUT,ELAPSED_TIME";;
 *)    NETPERF="$NETPERF -- -k THROUGHPUT,ELAPSED_TIME";;
 esac
 check netperf_ends guest run -t $((SECS + 60)) a \
-    "netperf -P 0 -H 10.0.0.2 -l $SECS $NETPERF"
+    "netperf -P 0 -H $PEER -l $SECS $NETPERF"
 echo "$_out" > "$OUT/netperf.txt"

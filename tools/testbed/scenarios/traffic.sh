@@ -189,27 +189,30 @@ fi
 toggle() {
     while sleep 1; do
         for _set in "rx-event 125" "offload 4096" "rx-event-packets 2" \
-            "rx-event 1000" "offload 1" "rx-event 0" "offload 65536" \
-            "rx-event-packets 64"; do
+            "tx-poll 100" "rx-event 1000" "offload 1" "rx-event 0" \
+            "straight 65535" "offload 0" "tx-poll 1000" "straight 0" \
+            "offload 65536" "rx-event-packets 64" "straight 4096" "tx-poll 0"; do
             hicampctl param set $_set
         done
     done
 }
 
 if [ "$NET" = hicamp ]; then
-    say "events held back, copies by idle CPUs"
+    say "events held back, copies by idle CPUs, rings that are polled"
     hicampctl param set offload 4096
     hicampctl param set rx-event 125
+    hicampctl param set tx-poll 10000
     check pacing_is_set sh -c 'test "$(hicampctl param get rx-event)" = \
         "rx-event          125 us"'
     tcp paced_tcp_a_to_b a b 10.0.0.2 some
     tcp paced_tcp_b_to_a b a 10.0.0.1
     for name in a b; do
         set -- $(port_values "$(xl domid $name).0" idle_packets idle_ns \
-            idle_yields events_held rx_packets)
+            idle_yields events_held rx_packets tx_polls)
         result "idle_cpus_for_$name" \
             "$1 packets in $2 ns, $3 times called away; $4 events held; $5 in all"
         check "idle_cpus_copy_for_$name" test "$1" -gt 0 -a "$2" -gt 0
+        check "rings_are_polled_of_$name" test "$6" -gt 0
     done
     toggle &
     toggle=$!
@@ -219,6 +222,8 @@ if [ "$NET" = hicamp ]; then
     hicampctl param set offload 0
     hicampctl param set rx-event 0
     hicampctl param set rx-event-packets 64
+    hicampctl param set straight 4096
+    hicampctl param set tx-poll 0
 fi
 
 say "MTU 9000"

@@ -72,9 +72,10 @@ static void complete(struct queue *q, uint32_t id, uint32_t status)
 }
 
 /*
- * How many entries of the comp ring are there for more packets under way?  Those
- * under way have theirs reserved.  Their number is read before the index,
- * without comp_lock: a completion that comes between counts twice, which is safe.
+ * How many entries of the comp ring are there for more packets under way?
+ * Those under way have theirs reserved.  Their number is read before the index,
+ * without comp_lock: a completion that comes between counts twice, which is
+ * safe.
  */
 static unsigned int comp_free(struct queue *q)
 {

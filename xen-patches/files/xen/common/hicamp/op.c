@@ -23,6 +23,7 @@
 #include "meter.h"
 #include "offload.h"
 #include "op.h"
+#include "poll.h"
 #include "param.h"
 #include "port.h"
 #include "segment.h"
@@ -250,7 +251,9 @@ static int op_doorbell(struct domain *d, uint64_t arg)
         if ( what & HICAMP_DOORBELL_RX )
             rc = switch_receive(q);
         if ( !rc && (what & HICAMP_DOORBELL_TX) )
-            rc = switch_transmit(q);
+            do {
+                rc = switch_transmit(q, CNT(doorbells));
+            } while ( !rc && poll_rung(q) );
     }
 
     rcu_read_unlock(&hicamp_rcu);

@@ -13,6 +13,7 @@
 #include "offload.h"
 #include "pace.h"
 #include "param.h"
+#include "poll.h"
 #include "snapshot.h"
 
 struct range {
@@ -58,6 +59,10 @@ static int range_of(uint32_t param, struct range *r)
 
     case HICAMP_PARAM_STRAIGHT:
         *r = (struct range){ &straight_bytes, 0, HICAMP_LEN_MAX, OWN_STRAIGHT };
+        return 0;
+
+    case HICAMP_PARAM_TX_POLL_US:
+        *r = (struct range){ &poll_us, 0, 10000, OWN_TX_POLL_US };
         return 0;
 
     case HICAMP_PARAM_QUOTA:

@@ -20,6 +20,7 @@ enum {
     OWN_RX_EVENT_PACKETS,
     OWN_OFFLOAD,
     OWN_STRAIGHT,
+    OWN_TX_POLL_US,
     OWN_WEIGHT,
     OWN_NR
 };

@@ -7,6 +7,7 @@
  *   ports_lock        table of ports, nr_ports of each domain
  *   port.ctl_lock     state of one port, its queues pointer
  *   queue.tx_lock     one tx ring: snapshot and switch
+ *   poll_lock         which queues of a domain are polled (poll.c)
  *   orphan_lock       since when nobody serves the fabric (fabric.c)
  *   flow writer       classify.c
  *   queue.rx_lock     one rx and fill ring: deliver
@@ -28,7 +29,8 @@
  *
  * A queue's clocks run in the timer softirq: that of borrow.c takes comp_lock
  * and those below it, and is set under comp_lock; that of pace.c takes rx_lock
- * alone, and is set under it.  Both are killed under ctl_lock alone.  An idle
+ * alone, and is set under it; that of poll.c does what a doorbell does, and is
+ * set under poll_lock.  All are killed under ctl_lock alone.  An idle
  * CPU (offload.c) takes the locks that deliver() takes, in a softirq.  Waiting
  * for the uses of a packet or a run to end, and a reader's waiting for the copy
  * of a packet that is being taken back, are no locks: they last one copy.  Who
@@ -50,6 +52,7 @@
 #include "key.h"
 #include "op.h"
 #include "pace.h"
+#include "poll.h"
 #include "queue.h"
 
 #define MTU_MIN         68
@@ -202,6 +205,7 @@ static int port_withdraw(struct port *port)
             queue_kill(set->q[i]);
             kill_timer(&set->q[i]->age_timer);
             pace_stop(set->q[i]);
+            poll_stop(set->q[i]);
         }
         write_atomic(&port->state, PORT_DETACHING);
     }

@@ -79,6 +79,12 @@ struct queue {
     uint32_t tx_cons;           /* R/W(tx_lock) */
     unsigned int comp_free;     /* completions that one burst can still have,
                                  * R/W(tx_lock) */
+    bool polled;                /* poll.c: tx_wakeup is 0, W(poll_lock) */
+    bool poll_closed;           /* ... and never more, R/W(poll_lock) */
+    s_time_t rung_at;           /* a doorbell, about */
+    uint64_t poll_seen;         /* tx_packets at the tick before,
+                                 * R/W(poll_lock) */
+    struct timer poll_timer;
     unsigned int promised;      /* completions kept for what is in hand,
                                  * R/W(tx_lock); else 0 */
 

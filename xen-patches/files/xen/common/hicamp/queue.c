@@ -10,6 +10,7 @@
 #include "borrow.h"
 #include "offload.h"
 #include "pace.h"
+#include "poll.h"
 #include "queue.h"
 #include "ring.h"
 
@@ -126,6 +127,7 @@ void queue_free(struct queue *q)
 {
     borrow_free(q);
     pace_stop(q);
+    kill_timer(&q->poll_timer);
     xfree(q->pairs);
     xfree(q->mfns);
     xfree(q);
@@ -147,6 +149,7 @@ static struct queue *queue_alloc(struct port *port, unsigned int index,
 
     rc = borrow_init(q, setup->comp_entries);
     pace_init(q);
+    poll_init(q);
     q->mfns = xzalloc_array(mfn_t, setup->nr_frames);
     q->pairs = xzalloc_array(struct pair, HICAMP_PORTS_MAX);
     if ( rc || !q->mfns || !q->pairs )

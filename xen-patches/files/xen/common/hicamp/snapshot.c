@@ -340,7 +340,8 @@ int snapshot_take(struct queue *q, unsigned int avail, plid_t *spare,
         goto drop_line;
 
     t->len = pkt->hdr.len;
-    t->straight = t->len <= param_of(&q->port->own, OWN_STRAIGHT, &straight_bytes);
+    t->straight = t->len <= param_of(&q->port->own, OWN_STRAIGHT,
+                                     &straight_bytes);
     t->frames = 0;
 
     if ( pkt->hdr.nr_extents )

@@ -52,6 +52,7 @@ struct hicamp_domain *space_create(struct domain *d)
     }
 
     hd->d = d;
+    spin_lock_init(&hd->poll_lock);
     spin_lock_init(&hd->space_lock);
     spin_lock_init(&hd->segment_lock);
 

@@ -40,6 +40,11 @@ struct hicamp_domain {
     unsigned int nr_ports;          /* R/W(port list lock) */
     atomic_t nr_queues;             /* of all attached ports */
 
+    /* poll.c */
+    spinlock_t poll_lock;
+    unsigned int nr_polled;         /* W(poll_lock) */
+    struct queue *polled[HICAMP_DOMAIN_QUEUES_MAX]; /* W(poll_lock), R: RCU */
+
     spinlock_t space_lock;
     struct space_entry **chunks;    /* [SPACE_CHUNKS]; entries fixed once set */
     unsigned int nr_chunks;         /* W(space_lock) */

@@ -5,11 +5,12 @@
  * line at its outputs; then, without it, every queue that got something is
  * delivered to.  Small packets take a short cut: where nobody waits in line and
  * nobody else is at the receiver's rings, they go straight into these, and are
- * entered in no table and no line; only the receiver is told at the end.  Where there are many flows, small packets are taken and looked
- * up a few at a time, so that the cache misses of their look-ups overlap.  The
- * burst is bounded in packets and in bytes over all outputs; what cannot be
- * delivered within it is left to the receivers, who are told so.  Long trains
- * are preempted between bursts.
+ * entered in no table and no line; only the receiver is told at the end.  Where
+ * there are many flows, small packets are taken and looked up a few at a time,
+ * so that the cache misses of their look-ups overlap.  The burst is bounded in
+ * packets and in bytes over all outputs; what cannot be delivered within it is
+ * left to the receivers, who are told so.  Long trains are preempted between
+ * bursts.
  */
 
 #include "borrow.h"
@@ -309,7 +310,7 @@ static bool burst_take(struct burst *b, struct queue *q)
     return more;
 }
 
-int switch_transmit(struct queue *q)
+int switch_transmit(struct queue *q, unsigned int why)
 {
     bool more = true, first = true;
     int rc = 0;
@@ -330,7 +331,7 @@ int switch_transmit(struct queue *q)
             rc = -EIO;
         else
         {
-            count_by(q, CNT(doorbells), first);
+            count_by(q, why, first);
             first = false;
             more = burst_take(&b, q);
         }

@@ -10,14 +10,15 @@
 
 /*
  * Take what the guest has put into q's tx ring, switch it, deliver it.  The
- * sender's context (its hypercall); no lock is held.
+ * sender's context (its hypercall) or an idle CPU's, the RCU section; no lock
+ * is held.  why: the counter of what asks for it.
  *
  *   0          all is taken, or what is left waits for completions to be read
  *   -ERESTART  there is more, and something else to do first: call again
  *   -ENOTCONN  the queue is out of service
  *   -EIO       one of its rings is stopped
  */
-int switch_transmit(struct queue *q);
+int switch_transmit(struct queue *q, unsigned int why);
 
 /* Deliver what waits for q, in its guest's context.  As switch_transmit(). */
 int switch_receive(struct queue *q);

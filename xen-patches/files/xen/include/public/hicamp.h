@@ -167,7 +167,10 @@ struct hicamp_admin {
  *                the guest to have them delivered in its own time (then Xen
  *                raises the event whatever rx_event says); ring the doorbell
  *                (HICAMP_DOORBELL_RX)
- *   tx_wakeup    Xen: nobody polls tx, ring the doorbell (HICAMP_DOORBELL_TX)
+ *   tx_wakeup    Xen: nobody polls tx, ring the doorbell (HICAMP_DOORBELL_TX).
+ *                While it is 0 Xen looks by itself before long; when it stops
+ *                to, and finds the ring not empty, it sets the flag and raises
+ *                the event, whatever rx_event says.  Ringing never harms
  */
 struct hicamp_ring_ctrl {
     uint32_t tx_prod;       uint32_t pad0[15];
@@ -606,6 +609,7 @@ struct hicamp_domain_info {
 #define HICAMP_PARAM_OFFLOAD        7   /* bytes, 0 to 524,288; default 0     */
 #define HICAMP_PARAM_WEIGHT         8   /* 1 to 16; default 16                */
 #define HICAMP_PARAM_STRAIGHT       9   /* bytes, 0 to 65,535; default 4096   */
+#define HICAMP_PARAM_TX_POLL_US     10  /* 0 to 10,000; default 0             */
 
 #define HICAMP_PARAM_INHERIT    (~0ull) /* a port's value: the host's         */
 
@@ -624,6 +628,13 @@ struct hicamp_domain_info {
  *
  * WEIGHT: where more is sent to one receiver than it takes, senders get places in
  * its line, and so its throughput, by their weights.
+ *
+ * STRAIGHT: packets up to that length are delivered without being put in line,
+ * where nothing waits for their receiver.  0: none.
+ *
+ * TX_POLL_US: when the doorbell is rung twice within so many microseconds, Xen
+ * looks at the ring by itself from then on: before the vCPU blocks to which the
+ * queue's event goes, and once in that time as long as packets come.  0: never.
  *
  * Of a port, RX_EVENT_* and OFFLOAD are about what it receives, the others about
  * what it sends.
@@ -813,7 +824,8 @@ struct hicamp_port_addrs {
     X(idle_packets)         /* of rx_packets, delivered by idle CPUs */     \
     X(idle_ns)              /* rx: time that these took */                  \
     X(idle_yields)          /* rx: ... that were called away meanwhile */   \
-    X(rx_straight)          /* rx: delivered without waiting in line */
+    X(rx_straight)          /* rx: delivered without waiting in line */     \
+    X(tx_polls)             /* tx: looks at the ring without a doorbell */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {

@@ -12,7 +12,12 @@
 #ifndef __XEN_HICAMP_H__
 #define __XEN_HICAMP_H__
 
+#ifdef __XEN__
+#include <xen/types.h>
+#endif
+
 struct domain;
+struct vcpu;
 
 #ifdef CONFIG_HICAMP
 
@@ -37,6 +42,13 @@ int hicamp_domain_teardown(struct domain *d);
  */
 void hicamp_domain_destroy(struct domain *d);
 
+/*
+ * v, the current vCPU, is about to block: what its queues have to send is sent
+ * before, if that needs no doorbell.  Before the vCPU is marked as blocked, no
+ * lock is held.  True: there is more, do not block yet.
+ */
+bool hicamp_vcpu_block(const struct vcpu *v);
+
 #else /* !CONFIG_HICAMP */
 
 static inline int hicamp_domain_teardown(struct domain *d)
@@ -46,6 +58,11 @@ static inline int hicamp_domain_teardown(struct domain *d)
 
 static inline void hicamp_domain_destroy(struct domain *d)
 {
+}
+
+static inline bool hicamp_vcpu_block(const struct vcpu *v)
+{
+    return false;
 }
 
 #endif /* CONFIG_HICAMP */
