@@ -251,9 +251,11 @@ static int op_doorbell(struct domain *d, uint64_t arg)
         if ( what & HICAMP_DOORBELL_RX )
             rc = switch_receive(q);
         if ( !rc && (what & HICAMP_DOORBELL_TX) )
-            do {
-                rc = switch_transmit(q, CNT(doorbells));
-            } while ( !rc && poll_rung(q) );
+        {
+            rc = switch_transmit(q, CNT(doorbells));
+            if ( !rc && poll_rung(q) )
+                rc = switch_transmit(q, CNT(tx_polls));
+        }
     }
 
     rcu_read_unlock(&hicamp_rcu);

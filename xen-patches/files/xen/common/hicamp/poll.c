@@ -5,9 +5,9 @@
  *
  * A queue whose doorbell is rung twice within a period is polled from then on:
  * tx_wakeup is 0, and its ring is looked at when the vCPU that its events go to
- * is about to block, and by a clock each period.  When nothing has been taken
- * for a period, or the clock finds that neither the guest nor nobody runs on
- * this CPU, whose time it would take, polling ends.
+ * is about to block, and by a clock each period.  Polling ends when nothing has
+ * been taken for a period, or when the clock, on its CPU, finds another guest,
+ * whose time it would take.
  *
  * Invariants:
  *   - While a queue is polled its clock is set.
