@@ -267,7 +267,7 @@ static void hnf_tx_service(struct hnf_queue *q, int budget)
 		mod_timer(&q->retry, jiffies + 1);
 }
 
-/* Does Xen look by itself?  Not for much longer than this is worth waiting. */
+/* Does Xen look by itself, and is there still room to wait for that? */
 static bool hnf_tx_polled(const struct hnf_queue *q)
 {
 	const struct hicamp_ring_ctrl *ctrl = q->rings.ctrl;

@@ -33,6 +33,15 @@ static void ring(void)
     CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
 }
 
+/* Two doorbells, each for a packet. */
+static void ring_twice(void)
+{
+    put();
+    ring();
+    put();
+    ring();
+}
+
 /* How many b gets. */
 static unsigned int got(void)
 {
@@ -133,10 +142,7 @@ TEST(a_port_may_have_a_period_of_its_own)
     op.port = a->port;
     op.value = PERIOD_US;
     CHECK_EQ(emul_hypercall(dom0, HICAMP_OP_param_set, &op), 0);
-    put();
-    ring();
-    put();
-    ring();
+    ring_twice();
     CHECK(polled());
     guests_end();
 }
@@ -259,10 +265,7 @@ TEST(long_trains_are_preempted_and_go_on)
     c = guest_new();
     flow(a, 1, &b, 1);
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);
-    put();
-    ring();
-    put();
-    ring();
+    ring_twice();
     CHECK_EQ(got(), 2);
     for ( i = 0; i < 200; i++ )
         put();
@@ -294,10 +297,7 @@ TEST(a_queue_that_is_detached_or_destroyed_is_polled_no_more)
     CHECK(blocks(a));
     CHECK_EQ(guest_attach(a), 0);
     CHECK(!polled());
-    put();
-    ring();
-    put();
-    ring();
+    ring_twice();
     CHECK(polled());
     CHECK_EQ(got(), 2);
     guest_kill(a);
@@ -315,10 +315,7 @@ TEST(a_ring_that_lies_is_stopped_and_not_polled)
 
     CHECK_EQ(guest_detach(a), 0);
     CHECK_EQ(guest_attach(a), 0);
-    put();
-    ring();
-    put();
-    ring();
+    ring_twice();
     CHECK(polled());
     write_atomic(&a->ctrl->tx_prod, a->tx_prod + 1000);
     CHECK(blocks(a));
@@ -444,10 +441,7 @@ static void come_and_go(void *arg, unsigned int cpu)
         {
             CHECK_EQ(guest_detach(a), 0);
             CHECK_EQ(guest_attach(a), 0);
-            put();
-            ring();
-            put();
-            ring();
+            ring_twice();
         }
         write_atomic(&senders_left, 0);
         return;

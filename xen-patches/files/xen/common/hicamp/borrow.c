@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Packets under way.  Here live the table of what a queue's packets borrow,
- * the completions that end a loan, and taking payload back before a receiver
+ * when a loan is over and completed, and taking payload back before a receiver
  * has it: it is copied into lines that the receiver pays for, or torn.  So no
  * receiver, paused or malicious, holds what is a sender's.
  *
@@ -23,7 +23,7 @@
  */
 
 #include "borrow.h"
-#include "ring.h"
+#include "comp.h"
 
 /* PLIDs in one line: more than any packet has lines of payload. */
 #define INDEX_PLIDS     (LINE_BYTES / sizeof(plid_t))
@@ -37,97 +37,6 @@
 
 unsigned int __read_mostly borrow_age_us = 1000;
 unsigned int __read_mostly borrow_pair = 64;
-
-/* ---- Completions --------------------------------------------------------- */
-
-/* Append a completion.  There is room: comp_take() has said so. */
-static void comp_put(struct queue *q, uint32_t id, uint32_t status)
-{
-    struct hicamp_comp *c = &q->comp[q->comp_prod & (q->comp_size - 1)];
-
-    c->id = id;
-    c->status = status;
-    write_atomic(&q->comp_prod, q->comp_prod + 1);
-    count(q, CNT(completions));
-}
-
-/* Let the guest see what has been appended. */
-static void comp_publish(struct queue *q)
-{
-    ring_publish(&q->ctrl->comp_prod, q->comp_prod);
-    queue_mark_dirty(q);
-
-    smp_mb(); /* our index before the guest's flag */
-    if ( read_atomic(&q->ctrl->comp_event) )
-    {
-        count(q, CNT_COMP_EVENTS);
-        queue_notify(q);
-    }
-}
-
-static void complete(struct queue *q, uint32_t id, uint32_t status)
-{
-    comp_put(q, id, status);
-    comp_publish(q);
-}
-
-/*
- * How many entries of the comp ring are there for more packets under way?
- * Those under way have theirs reserved.  Their number is read before the index,
- * without comp_lock: a completion that comes between counts twice, which is
- * safe.
- */
-static unsigned int comp_free(struct queue *q)
-{
-    unsigned int reserved = read_atomic(&q->borrow_nr) + q->promised;
-    int room;
-
-    smp_rmb(); /* borrow_nr before the index; see borrow_end() */
-    room = ring_room(&q->ctrl->comp_cons, read_atomic(&q->comp_prod),
-                     q->comp_size);
-    if ( unlikely(room < 0) )
-    {
-        queue_stop(q, "comp");
-        return 0;
-    }
-
-    return room - min(reserved, (unsigned int)room);
-}
-
-/*
- * Take one of them.  What was free stays so until the sender's context uses it,
- * so the ring is looked at once for a burst, or when there seems to be none.
- */
-static bool comp_take(struct queue *q)
-{
-    ASSERT(spin_is_locked(&q->tx_lock));
-
-    if ( !q->comp_free )
-        q->comp_free = comp_free(q);
-    if ( unlikely(!q->comp_free) )
-        return false;
-    q->comp_free--;
-
-    return true;
-}
-
-bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
-{
-    bool done;
-
-    if ( !hdr->nr_extents )
-        return true;
-
-    done = comp_take(q);
-    if ( done )
-    {
-        spin_lock(&q->comp_lock);
-        complete(q, hdr->id, HICAMP_COMP_BAD);
-        spin_unlock(&q->comp_lock);
-    }
-
-    return done;
-}
 
 /* ---- The table ----------------------------------------------------------- */
 
@@ -238,6 +147,25 @@ void borrow_settle(struct queue *q, const uint32_t *ids, unsigned int nr)
     q->promised = 0;
 }
 
+bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
+{
+    bool done;
+
+    if ( !hdr->nr_extents )
+        return true;
+
+    done = comp_take(q);
+    if ( done )
+    {
+        spin_lock(&q->comp_lock);
+        comp_put(q, hdr->id, HICAMP_COMP_BAD);
+        comp_publish(q);
+        spin_unlock(&q->comp_lock);
+    }
+
+    return done;
+}
+
 /*
  * Take plid out of the table; its entry of the ring stays reserved.  False: it
  * is not there, somebody else has it.
@@ -273,8 +201,11 @@ static void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
     q->borrow_avail = slot;
     add_sized(&q->borrow_frames, -frames);
     if ( !q->dead )
-        complete(q, ((const struct packet *)line_data(plid))->hdr.id, status);
-    smp_wmb(); /* the index before borrow_nr; see comp_free() */
+    {
+        comp_put(q, ((const struct packet *)line_data(plid))->hdr.id, status);
+        comp_publish(q);
+    }
+    smp_wmb(); /* the index before borrow_nr; see comp.c */
     add_sized(&q->borrow_nr, -1);
 }
 

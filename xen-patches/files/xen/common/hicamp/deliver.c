@@ -358,16 +358,12 @@ static enum outcome copy_payload(struct sink *s, plid_t plid,
     if ( !pkt->hdr.nr_extents )
         return DELIVERED;
 
-    if ( how == STRAIGHT )
+    if ( how == STRAIGHT || likely(packet_use(plid)) )
     {
         rc = payload_read(plid, pkt, sink_write, s) ? DELIVERED : STALLED;
         sink_close(s);
-    }
-    else if ( likely(packet_use(plid)) )
-    {
-        rc = payload_read(plid, pkt, sink_write, s) ? DELIVERED : STALLED;
-        sink_close(s);
-        packet_unuse(plid);
+        if ( how != STRAIGHT )
+            packet_unuse(plid);
     }
     else
     {

@@ -83,6 +83,7 @@ static void end(struct queue *q)
         {
             rcu_assign_pointer(hd->polled[i], NULL);
             write_atomic(&hd->nr_polled, hd->nr_polled - 1);
+            break;
         }
 
     write_atomic(&q->polled, false);
@@ -122,18 +123,20 @@ bool poll_rung(struct queue *q)
 bool hicamp_vcpu_block(const struct vcpu *v)
 {
     struct hicamp_domain *hd = v->domain->hicamp;
+    unsigned int i, left = hd ? read_atomic(&hd->nr_polled) : 0;
     bool more = false, has;
-    unsigned int i;
 
-    if ( likely(!hd) || likely(!read_atomic(&hd->nr_polled)) )
+    if ( likely(!left) )
         return false;
 
     rcu_read_lock(&hicamp_rcu);
 
-    for ( i = 0; i < ARRAY_SIZE(hd->polled); i++ )
+    /* Few stand there, and in front; who is missed in a change has his clock. */
+    for ( i = 0; left && i < ARRAY_SIZE(hd->polled); i++ )
     {
         struct queue *q = rcu_dereference(hd->polled[i]);
 
+        left -= q != NULL;
         if ( !q || queue_vcpu(q) != v )
             continue;
 
