@@ -121,10 +121,14 @@ for name in a b c; do
 done
 say "making $MB MB of random data in each of a and b"
 for name in a b; do
-    guest run -t 120 $name "dd if=/dev/urandom of=/tmp/data bs=1M count=$MB" \
-        > /dev/null 2>&1
-    digest $name /tmp/data > /tmp/digest.$name.data
+    {
+        guest run -t 120 $name "dd if=/dev/urandom of=/tmp/data bs=1M count=$MB" \
+            > /dev/null 2>&1
+        digest $name /tmp/data > /tmp/digest.$name.data
+    } &
+    eval "_made_$name=\$!"
 done
+wait "$_made_a" "$_made_b"
 check data_is_random sh -c '! cmp -s /tmp/digest.a.data /tmp/digest.b.data &&
     grep -qE "^[0-9a-f]{64}$" /tmp/digest.a.data /tmp/digest.b.data'
 guest run a "dd if=/tmp/data of=/tmp/some bs=1M count=$SOME_MB" > /dev/null 2>&1
