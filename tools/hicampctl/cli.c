@@ -130,9 +130,10 @@ static const struct command commands[] = {
       "the rest is an idle CPU's; 0: all), weight (1 to 16: a sender's share of a\n"
       "receiver whom more is sent than it takes), straight (bytes up to which a\n"
       "packet need not wait in line; 0: none), tx-poll (us: two doorbells within\n"
-      "begin polling; 0: none).  Of the host alone: quota\n"
-      "(lines, of domains that get their first port from now on), orphan-life\n"
-      "(s that flows are followed without a driver domain; 0: for ever).\n" },
+      "begin polling; 0: none), tx-poll-idle (us between looks by an idle CPU;\n"
+      "0: none).  Of the host alone: quota (lines, of domains that get their\n"
+      "first port from now on), orphan-life (s that flows are followed without a\n"
+      "driver domain; 0: for ever).\n" },
 
     { "admin", "set", 1, 1, 0, cmd_admin_set, "DOMID",
       "Name the domain that administers the switch.\n" },

@@ -32,7 +32,7 @@ _hicampctl()
     'param get'*|'param set'*)
                       all='borrow-age borrow-pair quota orphan-life rx-event
                            rx-event-packets offload weight straight
-                           tx-poll --port' ;;
+                           tx-poll tx-poll-idle --port' ;;
     'port stats'*)    all='--watch --count' ;;
     'port create'*)   all='--mac --mtu --antispoof --copy' ;;
     'port set'*)      all='--mac --mtu --antispoof --no-antispoof

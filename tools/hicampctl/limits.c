@@ -129,6 +129,7 @@ static const struct
     { HICAMP_PARAM_WEIGHT, "weight", "", false },
     { HICAMP_PARAM_STRAIGHT, "straight", " bytes", false },
     { HICAMP_PARAM_TX_POLL_US, "tx-poll", " us", false },
+    { HICAMP_PARAM_TX_POLL_IDLE_US, "tx-poll-idle", " us", false },
 };
 
 static int find_param(const struct cli *cli, unsigned int *i, struct err *err)

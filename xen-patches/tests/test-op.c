@@ -360,6 +360,7 @@ TEST(parameters_keep_their_ranges)
         { HICAMP_PARAM_WEIGHT, 16, 1, 16 },
         { HICAMP_PARAM_STRAIGHT, 4096, 0, 65535 },
         { HICAMP_PARAM_TX_POLL_US, 0, 0, 10000 },
+        { HICAMP_PARAM_TX_POLL_IDLE_US, 0, 0, 10000 },
     };
     unsigned int i, j;
 
@@ -388,7 +389,7 @@ TEST(parameters_keep_their_ranges)
     }
     for ( i = 0; i < 4; i++ )
     {
-        const uint32_t none[] = { 0, 11, 0x10001, ~0u };
+        const uint32_t none[] = { 0, 12, 0x10001, ~0u };
 
         CHECK_EQ(CALL(dom0, param_get, param, .param = none[i]), -ENOENT);
         CHECK_EQ(CALL(dom0, param_set, param, .param = none[i], .value = 200),

@@ -66,6 +66,7 @@ TEST(a_port_follows_the_host_until_it_has_its_own)
         { HICAMP_PARAM_WEIGHT, 1, 16 },
         { HICAMP_PARAM_STRAIGHT, 0, 65535 },
         { HICAMP_PARAM_TX_POLL_US, 0, 10000 },
+        { HICAMP_PARAM_TX_POLL_IDLE_US, 0, 10000 },
     };
     unsigned int i, j;
 
@@ -104,7 +105,7 @@ TEST(only_a_port_that_is_there_has_its_own_and_not_of_everything)
 {
     static const uint32_t not_of_ports[] = {
         HICAMP_PARAM_QUOTA, HICAMP_PARAM_ORPHAN_S, 0,
-        HICAMP_PARAM_TX_POLL_US + 1,
+        HICAMP_PARAM_TX_POLL_IDLE_US + 1,
     };
     struct hicamp_param op = { .param = HICAMP_PARAM_WEIGHT };
     const uint32_t ports[] = { 1, HICAMP_PORTS_MAX, 0xffff, 0x10000, ~0u };

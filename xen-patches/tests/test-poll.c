@@ -279,11 +279,13 @@ TEST(long_trains_are_preempted_and_go_on)
     for ( i = 0; i < 200; i++ )
         put();
     emul_preempt_every = 1;
+    emul_set_current(a->d);
     emul_advance(MICROSECS(PERIOD_US));
     CHECK_EQ(got(), 64);
     emul_preempt_every = 0;
     emul_advance(MICROSECS(50));
     CHECK_EQ(got(), 136);
+    emul_set_current(NULL);
     over();
 }
 
@@ -340,6 +342,221 @@ TEST(a_consumer_index_that_the_guest_scribbles_on_harms_nobody)
     emul_advance(MICROSECS(PERIOD_US));
     CHECK(!polled());
     over();
+}
+
+/* ---- Idle CPUs ----------------------------------------------------------- */
+
+#define IDLE_US         10
+
+/* So many microseconds pass on a CPU that runs d, or idles (NULL). */
+static void pass(unsigned int cpu, struct domain *d, unsigned int us)
+{
+    unsigned int here = emul_cpu;
+
+    emul_cpu = cpu;
+    emul_set_current(d);
+    emul_advance(MICROSECS(us));
+    emul_set_current(NULL);
+    emul_cpu = here;
+}
+
+/* a, who runs on CPU 0, is polled; CPU 2 idles, as does the one beside it. */
+static void begin_idle(void)
+{
+    three_guests();
+    emul_nr_cpus = NR_CPUS;
+    emul_idles[2] = emul_idles[3] = true;
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_IDLE_US, IDLE_US), 0);
+    ring_twice();
+    CHECK(polled());
+    CHECK_EQ(got(), 2);
+    CHECK_EQ(emul_timer_cpu(), 2);
+}
+
+static void over_idle(void)
+{
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_IDLE_US, 0), 0);
+    over();
+}
+
+TEST(an_idle_cpu_takes_over_and_looks_more_often)
+{
+    unsigned int i;
+
+    begin_idle();
+    for ( i = 1; i < 30; i++ )
+    {
+        put();
+        pass(2, NULL, IDLE_US - 1);
+        CHECK_EQ(got(), 0);
+        pass(2, NULL, 1);
+        CHECK_EQ(got(), 1);
+        CHECK_EQ(emul_timer_cpu(), 2);
+    }
+    CHECK(polled());
+    CHECK_EQ(COUNT(a, doorbells), 2);
+    CHECK_EQ(COUNT(a, tx_polls), 29);
+    CHECK_EQ(COUNT(a, tx_idle_polls), 29);
+    over_idle();
+}
+
+TEST(idle_looks_that_find_nothing_end_after_the_period_of_the_ring)
+{
+    unsigned int i;
+
+    begin_idle();
+    for ( i = IDLE_US; i < PERIOD_US; i += IDLE_US )
+    {
+        pass(2, NULL, IDLE_US);
+        CHECK(polled());
+    }
+    pass(2, NULL, IDLE_US);
+    CHECK(!polled());
+    put();
+    ring();
+    CHECK_EQ(got(), 1);
+    over_idle();
+}
+
+TEST(a_guest_that_comes_to_run_on_the_idle_cpu_loses_nothing)
+{
+    begin_idle();
+    put();
+    pass(2, c->d, IDLE_US);
+    CHECK_EQ(got(), 0);
+    CHECK(polled());
+    /* Its guest's own CPU is asked, once; nobody else idles. */
+    CHECK_EQ(emul_timer_cpu(), 0);
+    emul_idles[2] = false;
+    pass(0, a->d, PERIOD_US);
+    CHECK_EQ(got(), 1);
+    CHECK_EQ(COUNT(a, tx_idle_polls), 0);
+    CHECK(polled());
+    CHECK_EQ(emul_timer_cpu(), 0);
+    /* Another one idles by the next time. */
+    emul_idles[4] = emul_idles[5] = true;
+    put();
+    pass(0, a->d, PERIOD_US);
+    CHECK_EQ(got(), 1);
+    CHECK_EQ(emul_timer_cpu(), 4);
+    put();
+    pass(4, NULL, IDLE_US);
+    CHECK_EQ(got(), 1);
+    CHECK_EQ(COUNT(a, tx_idle_polls), 1);
+    over_idle();
+}
+
+TEST(polling_ends_where_neither_cpu_is_to_be_had)
+{
+    begin_idle();
+    put();
+    pass(2, c->d, IDLE_US);
+    emul_events(a->d, a->evtchn);
+    pass(0, c->d, PERIOD_US);
+    CHECK(!polled());
+    CHECK_EQ(emul_events(a->d, a->evtchn), 1);
+    ring();
+    CHECK_EQ(got(), 1);
+    over_idle();
+}
+
+TEST(nobody_is_asked_where_nobody_idles)
+{
+    three_guests();
+    emul_nr_cpus = NR_CPUS;
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_IDLE_US, IDLE_US), 0);
+    ring_twice();
+    CHECK_EQ(emul_timer_cpu(), 0);
+    put();
+    emul_advance(MICROSECS(IDLE_US));
+    CHECK_EQ(got(), 2);
+    over_idle();
+}
+
+TEST(the_clock_comes_home_when_idle_cpus_may_not_look_any_more)
+{
+    begin_idle();
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_IDLE_US, 0), 0);
+    put();
+    pass(2, NULL, IDLE_US);
+    CHECK_EQ(got(), 1);
+    CHECK_EQ(emul_timer_cpu(), 0);
+    put();
+    pass(0, a->d, PERIOD_US - 1);
+    CHECK_EQ(got(), 0);
+    pass(0, a->d, 1);
+    CHECK_EQ(got(), 1);
+    over_idle();
+}
+
+TEST(an_idle_cpu_that_is_wanted_takes_nothing_and_comes_back)
+{
+    begin_idle();
+    put();
+    cpu_raise_softirq(2, SCHEDULE_SOFTIRQ);
+    pass(2, NULL, IDLE_US);
+    CHECK_EQ(got(), 0);
+    CHECK(polled());
+    emul_softirq(2, NULL);
+    pass(2, NULL, 49);
+    CHECK_EQ(got(), 0);
+    pass(2, NULL, 1);
+    CHECK_EQ(got(), 1);
+    over_idle();
+}
+
+TEST(an_idle_cpu_does_one_burst_at_a_time)
+{
+    unsigned int i;
+
+    guests_end();
+    guests_begin();
+    a = guest_sized(512, 512, 64, 64);
+    b = guest_sized(512, 512, 64, 64);
+    c = guest_new();
+    flow(a, 1, &b, 1);
+    emul_nr_cpus = NR_CPUS;
+    emul_idles[2] = emul_idles[3] = true;
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_IDLE_US, IDLE_US), 0);
+    ring_twice();
+    CHECK_EQ(got(), 2);
+    for ( i = 0; i < 200; i++ )
+        put();
+    pass(2, NULL, IDLE_US);
+    CHECK_EQ(got(), 64);
+    pass(2, NULL, 2);
+    CHECK_EQ(got(), 64);
+    pass(2, NULL, 4);
+    CHECK_EQ(got(), 72);
+    over_idle();
+}
+
+TEST(what_an_idle_cpu_must_leave_the_receiver_fetches)
+{
+    struct pkt s[3];
+    unsigned int i;
+
+    begin_idle();
+    guest_buffers(b, 32, 0);
+    guest_fill(b);
+    for ( i = 0; i < ARRAY_SIZE(s); i++ )
+        s[i] = guest_send(a, 1, 8192 + i, 64, i);
+    emul_events(b->d, b->evtchn);
+    /* All are taken; then, between two pages of the first, it is wanted. */
+    emul_softirq_after = 6;
+    pass(2, NULL, IDLE_US);
+    emul_softirq_after = 0;
+    emul_softirq(2, NULL);
+    CHECK(!guest_get(b));
+    CHECK_EQ(COUNT(b, idle_yields), 1);
+    CHECK_EQ(emul_events(b->d, b->evtchn), 1);
+    CHECK_EQ(guest_doorbell(b, HICAMP_DOORBELL_RX), 0);
+    for ( i = 0; i < ARRAY_SIZE(s); i++ )
+        guest_expect(b, a, &s[i]);
+    over_idle();
 }
 
 /* ---- Everything at once -------------------------------------------------- */
@@ -464,6 +681,49 @@ TEST(a_queue_comes_and_goes_under_the_clock)
     senders_left = 1;
     emul_run(3, come_and_go, NULL);
     over();
+}
+
+/* As above, while a CPU that idles is found at times. */
+static void all_and_idle(void *arg, unsigned int cpu)
+{
+    if ( cpu < 2 )
+    {
+        all_do(arg, cpu);
+        return;
+    }
+    while ( read_atomic(&senders_left) )
+    {
+        write_atomic(&emul_idles[2], !(test_random() % 3));
+        emul_set_current(test_random() % 8 ? NULL : c->d);
+        emul_advance(MICROSECS(7));
+        cpu_relax();
+    }
+    emul_set_current(NULL);
+}
+
+TEST(no_packet_is_left_behind_while_idle_cpus_look)
+{
+    unsigned int i;
+
+    three_guests();
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, 20), 0);
+    CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_IDLE_US, 5), 0);
+    emul_idles[3] = true;
+    id = last = 0;
+    arrived = 0;
+    senders_left = 1;
+    left_to_send = 20000;
+    emul_run(3, all_and_idle, NULL);
+    emul_advance(MICROSECS(60));
+    if ( emul_events(a->d, a->evtchn) )
+        ring();
+    for ( i = 0; i < 50; i++ )
+        receive_on();
+    CHECK_EQ(COUNT(a, tx_packets), id);
+    CHECK_EQ(arrived + COUNT(b, drop_queue) + COUNT(b, drop_quota), id);
+    CHECK(COUNT(a, tx_idle_polls));
+    CHECK(COUNT(a, tx_polls) > COUNT(a, tx_idle_polls));
+    over_idle();
 }
 
 /*

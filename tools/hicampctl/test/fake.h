@@ -36,8 +36,8 @@ struct fake
         uint8_t actions[HICAMP_ACTIONS_MAX];
     } *flow;
     uint16_t admin;
-    uint64_t param[11];         /* by HICAMP_PARAM_* */
-    uint64_t own[11];           /* of the port that was set last */
+    uint64_t param[12];         /* by HICAMP_PARAM_* */
+    uint64_t own[12];           /* of the port that was set last */
     uint32_t own_port;
     struct hicamp_domain_set domain_set;
     struct hicamp_port_rate rate; /* the last */

@@ -331,7 +331,8 @@ static void parameters_are_read_and_set(void)
                        "offload           0 bytes\n"
                        "weight            0\n"
                        "straight          0 bytes\n"
-                       "tx-poll           0 us\n"), "%s", out);
+                       "tx-poll           0 us\n"
+                       "tx-poll-idle      0 us\n"), "%s", out);
     GOOD("param", "set", "borrow-pair", "0");
     CHECK(!fake.param[HICAMP_PARAM_BORROW_PAIR] && !*out, "%s", out);
     GOOD("param", "get", "borrow-pair");
@@ -359,10 +360,11 @@ static void a_port_may_have_its_own_parameters(void)
                        "offload           0 bytes\n"
                        "weight            5 (its own)\n"
                        "straight          0 bytes\n"
-                       "tx-poll           0 us\n"), "%s", out);
+                       "tx-poll           0 us\n"
+                       "tx-poll-idle      0 us\n"), "%s", out);
     GOOD("param", "list", "--port", "1.0", "--json");
     is_json("param list");
-    CHECK(strstr(out, "\"weight\":5,\"straight\":0,\"tx-poll\":0,\"own\":[\"weight\"]"), "%s", out);
+    CHECK(strstr(out, "\"weight\":5,\"straight\":0,\"tx-poll\":0,\"tx-poll-idle\":0,\"own\":[\"weight\"]"), "%s", out);
     GOOD("param", "get", "weight", "--port", "2.0");
     CHECK(!strcmp(out, "weight            0\n"), "%s", out);
     GOOD("param", "set", "weight", "host", "--port", "1.0");

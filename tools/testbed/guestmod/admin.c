@@ -73,7 +73,7 @@ static void parameters(void)
 		long want;
 	} set[] = {
 		{ 0, 1000, -ENOENT },
-		{ HICAMP_PARAM_TX_POLL_US + 1, 1000, -ENOENT },
+		{ HICAMP_PARAM_TX_POLL_IDLE_US + 1, 1000, -ENOENT },
 		{ ~0u, 1000, -ENOENT },
 		{ HICAMP_PARAM_BORROW_AGE_US, 99, -EINVAL },
 		{ HICAMP_PARAM_BORROW_AGE_US, 1000001, -EINVAL },
@@ -99,6 +99,8 @@ static void parameters(void)
 		{ HICAMP_PARAM_STRAIGHT, 4096, 0 },
 		{ HICAMP_PARAM_TX_POLL_US, 10001, -EINVAL },
 		{ HICAMP_PARAM_TX_POLL_US, 0, 0 },
+		{ HICAMP_PARAM_TX_POLL_IDLE_US, 10001, -EINVAL },
+		{ HICAMP_PARAM_TX_POLL_IDLE_US, 0, 0 },
 	};
 	struct hicamp_param p;
 	unsigned int i;

@@ -193,8 +193,9 @@ fi
 toggle() {
     while sleep 1; do
         for _set in "rx-event 125" "offload 4096" "rx-event-packets 2" \
-            "tx-poll 100" "rx-event 1000" "offload 1" "rx-event 0" \
+            "tx-poll 100" "tx-poll-idle 20" "rx-event 1000" "offload 1" "rx-event 0" \
             "straight 65535" "offload 0" "tx-poll 1000" "straight 0" \
+            "tx-poll-idle 200" \
             "offload 65536" "rx-event-packets 64" "straight 4096" "tx-poll 0"; do
             hicampctl param set $_set
         done
@@ -206,17 +207,20 @@ if [ "$NET" = hicamp ]; then
     hicampctl param set offload 4096
     hicampctl param set rx-event 125
     hicampctl param set tx-poll 10000
+    hicampctl param set tx-poll-idle 100
     check pacing_is_set sh -c 'test "$(hicampctl param get rx-event)" = \
         "rx-event          125 us"'
     tcp paced_tcp_a_to_b a b 10.0.0.2 some
     tcp paced_tcp_b_to_a b a 10.0.0.1
     for name in a b; do
         set -- $(port_values "$(xl domid $name).0" idle_packets idle_ns \
-            idle_yields events_held rx_packets tx_polls)
+            idle_yields events_held rx_packets tx_polls tx_idle_polls tx_idle_ns)
         result "idle_cpus_for_$name" \
-            "$1 packets in $2 ns, $3 times called away; $4 events held; $5 in all"
+            "$1 packets in $2 ns, $3 times called away; $4 events held; $5 in all; \
+$7 of $6 looks, in $8 ns"
         check "idle_cpus_copy_for_$name" test "$1" -gt 0 -a "$2" -gt 0
         check "rings_are_polled_of_$name" test "$6" -gt 0
+        check "idle_cpus_look_for_$name" test "$7" -gt 0 -a "$8" -gt 0
     done
     toggle &
     toggle=$!
@@ -228,6 +232,7 @@ if [ "$NET" = hicamp ]; then
     hicampctl param set rx-event-packets 64
     hicampctl param set straight 4096
     hicampctl param set tx-poll 0
+    hicampctl param set tx-poll-idle 0
 fi
 
 say "MTU 9000"

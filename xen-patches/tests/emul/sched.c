@@ -493,6 +493,7 @@ void init_timer(struct timer *t, void (*function)(void *data), void *data,
     memset(t, 0, sizeof(*t));
     t->function = function;
     t->data = data;
+    t->cpu = cpu;
     t->emul_status = EMUL_TIMER_IDLE;
     __atomic_fetch_add(&timers_live, 1, __ATOMIC_SEQ_CST);
 }
@@ -544,6 +545,22 @@ unsigned int emul_timers_set(void)
     return read_atomic(&timers_set);
 }
 
+unsigned int emul_timer_cpu(void)
+{
+    const struct timer *t, *first = NULL;
+    unsigned int cpu = NR_CPUS;
+
+    pthread_mutex_lock(&timer_mutex);
+    for ( t = timers; t; t = t->emul_next )
+        if ( !first || t->expires < first->expires )
+            first = t;
+    if ( first )
+        cpu = read_atomic(&first->cpu);
+    pthread_mutex_unlock(&timer_mutex);
+
+    return cpu;
+}
+
 /* The first timer that has expired by now, which runs on this CPU then. */
 static struct timer *timer_expired(s_time_t at)
 {
@@ -575,7 +592,9 @@ void emul_advance(s_time_t ns)
     {
         if ( t->expires > read_atomic(&now) )
             write_atomic(&now, t->expires);
+        in_softirq = true;
         t->function(t->data);
+        in_softirq = false;
         ASSERT(!locks_held && !rcu_nesting);
         write_atomic(&t->emul_running, 0u);
     }

@@ -278,6 +278,7 @@ struct timer {
     void (*function)(void *data);
     void *data;
     s_time_t expires;
+    unsigned int cpu;                   /* where it is to run; a note only */
     struct timer *emul_next;            /* of those that are set */
     enum { EMUL_TIMER_NEVER, EMUL_TIMER_IDLE, EMUL_TIMER_SET,
            EMUL_TIMER_KILLED } emul_status;
@@ -289,10 +290,12 @@ void init_timer(struct timer *t, void (*function)(void *data), void *data,
 void set_timer(struct timer *t, s_time_t expires);
 void stop_timer(struct timer *t);
 void kill_timer(struct timer *t);
-#define migrate_timer(t, cpu)   ((void)(t), (void)(cpu))
+#define migrate_timer(t, to)    write_atomic(&(t)->cpu, emul_check_cpu(to))
 
 /* Timers that are set, or not killed yet. */
 unsigned int emul_timers_set(void);
+/* Where the next of those runs; NR_CPUS: none is set. */
+unsigned int emul_timer_cpu(void);
 
 /* ---- Softirqs, and who idles --------------------------------------------- */
 

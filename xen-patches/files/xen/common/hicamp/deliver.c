@@ -13,10 +13,6 @@
  * first in line.
  */
 
-#ifdef __XEN__
-#include <xen/softirq.h>
-#endif
-
 #include "borrow.h"
 #include "deliver.h"
 #include "offload.h"
@@ -56,12 +52,6 @@ struct sink {
     unsigned int nr;
     struct hicamp_extent ext[HICAMP_EXTENTS_MAX];
 };
-
-/* Has this CPU got anything to do but to deliver for others? */
-static bool wanted(void)
-{
-    return softirq_pending(smp_processor_id()) & ~(1u << HICAMP_SOFTIRQ);
-}
 
 /* ---- Waiting ------------------------------------------------------------- */
 
@@ -312,7 +302,7 @@ static bool sink_write(void *sink, const void *src, uint32_t bytes)
         n = min(bytes, s->room);
         if ( unlikely(s->yields) )
         {
-            s->yielded = wanted();
+            s->yielded = offload_wanted();
             if ( s->yielded )
                 return false;
             n = min(n, (uint32_t)PAGE_SIZE);
@@ -543,7 +533,7 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget,
 
         if ( *left )
             rc = STALLED;
-        else if ( unlikely(how == ON_IDLE) && wanted() )
+        else if ( unlikely(how == ON_IDLE) && offload_wanted() )
             rc = YIELDED;
         else
             rc = deliver_packet(q, w, how);

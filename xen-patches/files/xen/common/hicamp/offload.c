@@ -21,7 +21,6 @@
 
 #ifdef __XEN__
 #include <xen/cpu.h>
-#include <xen/softirq.h>
 #endif
 
 #include "deliver.h"
@@ -60,11 +59,10 @@ static bool is_free(unsigned int cpu, const struct domain *d)
 }
 
 /*
- * A free CPU for the receiver of q: one of its package, as these share a
- * cache; else any.  nr_cpu_ids: none.  Each search begins where the last one
- * ended, so that work spreads.
+ * One of the package is near, as these share a cache.  Each search begins where
+ * the last one ended, so that work spreads.
  */
-static unsigned int find_cpu(const struct queue *q)
+unsigned int offload_cpu(const struct queue *q)
 {
     const struct domain *d = q->port->hd->d;
     unsigned int here = smp_processor_id(), far = nr_cpu_ids;
@@ -110,7 +108,7 @@ static bool offer(struct queue *q)
     if ( read_atomic(&q->offered) )
         return true;
 
-    cpu = find_cpu(q);
+    cpu = offload_cpu(q);
     if ( cpu == nr_cpu_ids )
         return false;
 

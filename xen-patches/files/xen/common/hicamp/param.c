@@ -65,6 +65,10 @@ static int range_of(uint32_t param, struct range *r)
         *r = (struct range){ &poll_us, 0, 10000, OWN_TX_POLL_US };
         return 0;
 
+    case HICAMP_PARAM_TX_POLL_IDLE_US:
+        *r = (struct range){ &poll_idle_us, 0, 10000, OWN_TX_POLL_IDLE_US };
+        return 0;
+
     case HICAMP_PARAM_QUOTA:
         line_store_use(&lines);
         *r = (struct range){ NULL, 1, lines.max, OWN_NR };

@@ -21,6 +21,7 @@ enum {
     OWN_OFFLOAD,
     OWN_STRAIGHT,
     OWN_TX_POLL_US,
+    OWN_TX_POLL_IDLE_US,
     OWN_WEIGHT,
     OWN_NR
 };

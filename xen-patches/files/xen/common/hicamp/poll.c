@@ -5,9 +5,12 @@
  *
  * A queue whose doorbell is rung twice within a period is polled from then on:
  * tx_wakeup is 0, and its ring is looked at when the vCPU that its events go to
- * is about to block, and by a clock each period.  Polling ends when nothing has
- * been taken for a period, or when the clock, on its CPU, finds another guest,
- * whose time it would take.
+ * is about to block, and by a clock each period.  The clock ticks where the
+ * doorbell was rung; or on an idle CPU, in shorter periods of its own, if these
+ * may look and there is one, and where its guest runs again once another guest
+ * has come to run there.  Polling ends when nothing has been taken for a period,
+ * or when the clock, where its guest should run, finds another one, whose time it
+ * would take.
  *
  * Invariants:
  *   - While a queue is polled its clock is set.
@@ -18,6 +21,7 @@
  *     guest.
  */
 
+#include "offload.h"
 #include "poll.h"
 #include "ring.h"
 #include "switch.h"
@@ -26,12 +30,20 @@
 
 /* When the clock ticks again that had something else to do first. */
 #define POLL_PAUSE      MICROSECS(50)
+/* ... that has done a part on an idle CPU: other softirqs get their turn. */
+#define IDLE_PAUSE      MICROSECS(2)
 
-unsigned int __read_mostly poll_us;
+unsigned int __read_mostly poll_us, __read_mostly poll_idle_us;
 
 static s_time_t period(const struct queue *q)
 {
     return MICROSECS(param_of(&q->port->own, OWN_TX_POLL_US, &poll_us));
+}
+
+static s_time_t idle_period(const struct queue *q)
+{
+    return MICROSECS(param_of(&q->port->own, OWN_TX_POLL_IDLE_US,
+                              &poll_idle_us));
 }
 
 /*
@@ -48,10 +60,44 @@ static uint64_t taken(const struct queue *q)
     return read_atomic(&q->cnt[CNT(tx_packets)]);
 }
 
+/* ---- The clock ----------------------------------------------------------- */
+
+/* poll_lock is held, as for what follows. */
+static void clock_set(struct queue *q, unsigned int cpu, s_time_t in)
+{
+    migrate_timer(&q->poll_timer, cpu);
+    set_timer(&q->poll_timer, NOW() + in);
+}
+
+/* The guest's CPU, where this is, looks next, or an idle one. */
+static void clock_choose(struct queue *q, s_time_t in)
+{
+    s_time_t idle_in = idle_period(q);
+    unsigned int cpu = idle_in ? offload_cpu(q) : nr_cpu_ids;
+
+    if ( cpu < nr_cpu_ids )
+        clock_set(q, cpu, min(in, idle_in));
+    else
+        clock_set(q, smp_processor_id(), in);
+}
+
+/* Back to where the guest runs.  False: that is here. */
+static bool clock_return(struct queue *q, s_time_t in)
+{
+    const struct vcpu *v = queue_vcpu(q);
+    unsigned int cpu = v ? read_atomic(&v->processor) : smp_processor_id();
+
+    if ( cpu == smp_processor_id() )
+        return false;
+    clock_set(q, cpu, in);
+
+    return true;
+}
+
 /* ---- Begin and end ------------------------------------------------------- */
 
 /* poll_lock is held, the queue is not polled and not out of service. */
-static bool begin(struct queue *q, s_time_t when)
+static bool begin(struct queue *q, s_time_t us)
 {
     struct hicamp_domain *hd = q->port->hd;
     unsigned int i;
@@ -64,8 +110,8 @@ static bool begin(struct queue *q, s_time_t when)
             write_atomic(&hd->nr_polled, hd->nr_polled + 1);
             write_atomic(&q->ctrl->tx_wakeup, 0);
             q->poll_seen = taken(q);
-            migrate_timer(&q->poll_timer, smp_processor_id());
-            set_timer(&q->poll_timer, when);
+            q->poll_until = NOW() + us;
+            clock_choose(q, us);
             return true;
         }
 
@@ -106,7 +152,7 @@ bool poll_rung(struct queue *q)
     if ( now - read_atomic(&q->rung_at) < us )
     {
         spin_lock(&hd->poll_lock);
-        if ( !q->polled && !q->poll_closed && begin(q, now + us) )
+        if ( !q->polled && !q->poll_closed && begin(q, us) )
         {
             smp_mb(); /* the flag, then the ring; see end() */
             again = ring_has(q);
@@ -152,32 +198,52 @@ bool hicamp_vcpu_block(const struct vcpu *v)
     return more;
 }
 
+/* After a look, what the clock does next.  poll_lock is held, q is polled. */
+static void go_on(struct queue *q, int rc, bool idle, bool ours)
+{
+    s_time_t now = NOW(), us = period(q), idle_us = idle_period(q);
+    uint64_t seen = taken(q);
+
+    if ( seen != q->poll_seen )
+    {
+        q->poll_seen = seen;
+        q->poll_until = now + us;
+    }
+
+    if ( !us || (rc && rc != -ERESTART) || (ours && now >= q->poll_until) )
+        end(q);
+    else if ( !ours )
+    {
+        if ( !clock_return(q, us) )
+            end(q);
+    }
+    else if ( !idle )
+        clock_choose(q, rc ? POLL_PAUSE : us);
+    else if ( rc )
+        clock_set(q, smp_processor_id(),
+                  offload_wanted() ? POLL_PAUSE : IDLE_PAUSE);
+    else if ( idle_us )
+        clock_set(q, smp_processor_id(), min(us, idle_us));
+    else if ( !clock_return(q, us) )
+        clock_set(q, smp_processor_id(), us);
+}
+
 static void cf_check poll_tick(void *data)
 {
     struct queue *q = data;
     struct hicamp_domain *hd = q->port->hd;
-    bool ours = is_idle_vcpu(current) || current->domain == hd->d;
-    s_time_t us = period(q);
+    bool idle = is_idle_vcpu(current);
+    bool ours = idle || current->domain == hd->d;
     int rc = 0;
 
     rcu_read_lock(&hicamp_rcu);
 
-    if ( ours && us )
-        rc = switch_transmit(q, CNT(tx_polls));
+    if ( ours && period(q) )
+        rc = idle ? switch_idle(q) : switch_transmit(q, CNT(tx_polls));
 
     spin_lock(&hd->poll_lock);
     if ( q->polled )
-    {
-        uint64_t now = taken(q);
-
-        if ( !ours || !us || now == q->poll_seen || (rc && rc != -ERESTART) )
-            end(q);
-        else
-        {
-            q->poll_seen = now;
-            set_timer(&q->poll_timer, NOW() + (rc ? POLL_PAUSE : us));
-        }
-    }
+        go_on(q, rc, idle, ours);
     spin_unlock(&hd->poll_lock);
 
     rcu_read_unlock(&hicamp_rcu);

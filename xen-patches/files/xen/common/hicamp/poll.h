@@ -4,7 +4,8 @@
  *
  * Hyper-Switch's transmit timer, and its looking before a vCPU blocks (Ram,
  * section 4.3.3): a guest that sends packet after packet need not ring the
- * doorbell for each, and one that waits for the answer enters Xen anyway.
+ * doorbell for each, and one that waits for the answer enters Xen anyway.  Where
+ * a CPU idles it can do all of the sending (section 4.4).
  */
 
 #ifndef HICAMP_POLL_H
@@ -12,8 +13,8 @@
 
 #include "port.h"
 
-/* HICAMP_PARAM_TX_POLL_US, of the host; 0: never. */
-extern unsigned int poll_us;
+/* HICAMP_PARAM_TX_POLL_US and _IDLE_US, of the host; 0: never. */
+extern unsigned int poll_us, poll_idle_us;
 
 /* A new queue's clock; later, with no lock of it held and dead set, its end. */
 void poll_init(struct queue *q);

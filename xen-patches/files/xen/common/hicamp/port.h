@@ -84,6 +84,7 @@ struct queue {
     s_time_t rung_at;           /* a doorbell, about */
     uint64_t poll_seen;         /* tx_packets at the tick before,
                                  * R/W(poll_lock) */
+    s_time_t poll_until;        /* ... ends then, R/W(poll_lock) */
     struct timer poll_timer;
     unsigned int promised;      /* completions kept for what is in hand,
                                  * R/W(tx_lock); else 0 */

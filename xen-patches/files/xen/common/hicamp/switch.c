@@ -54,6 +54,7 @@ struct burst {
     unsigned int packets;
     uint32_t bytes;         /* over all outputs */
     unsigned int nr, nr_done;
+    bool idle;              /* on a CPU that gives way to anything else */
     plid_t spare;           /* the line of a packet that is through, or none */
     struct touched to[BURST_QUEUES];
     uint32_t done[BURST_PACKETS];   /* ids of what is to be completed */
@@ -216,7 +217,8 @@ static void forward(struct burst *b, struct queue *from, struct item *item)
 static unsigned int group_take(struct burst *b, struct queue *q,
                                struct item *group, bool *more)
 {
-    unsigned int most = hicamp_flow_count() < GROUP_FLOWS ? 1 : GROUP_PACKETS;
+    unsigned int most = hicamp_flow_count() < GROUP_FLOWS || b->idle
+                        ? 1 : GROUP_PACKETS;
     unsigned int i, nr = 0, bytes = 0;
     int avail, rc;
 
@@ -282,7 +284,8 @@ static bool burst_take(struct burst *b, struct queue *q)
 
     q->comp_free = 0;
 
-    while ( more && b->packets < BURST_PACKETS && b->bytes < BURST_BYTES )
+    while ( more && b->packets < BURST_PACKETS && b->bytes < BURST_BYTES &&
+            !(unlikely(b->idle) && offload_wanted()) )
     {
         nr = group_take(b, q, group, &more);
 
@@ -310,41 +313,52 @@ static bool burst_take(struct burst *b, struct queue *q)
     return more;
 }
 
-int switch_transmit(struct queue *q, unsigned int why)
+/*
+ * Take, switch and deliver one burst; looks: by how much to count why; *more: the
+ * ring has more.
+ */
+static int transmit(struct queue *q, unsigned int why, unsigned int looks,
+                    bool idle, bool *more)
 {
-    bool more = true, first = true;
+    uint32_t left = BURST_BYTES * 2;
+    struct burst b;
+    unsigned int i;
     int rc = 0;
 
-    while ( more && !rc )
+    b.packets = b.bytes = b.nr = b.nr_done = 0;
+    b.spare = PLID_NONE;
+    b.idle = idle;
+
+    spin_lock(&q->tx_lock);
+    if ( q->dead )
+        rc = -ENOTCONN;
+    else if ( read_atomic(&q->stopped) )
+        rc = -EIO;
+    else
     {
-        struct burst b;
-        uint32_t left = BURST_BYTES * 2;
-        unsigned int i;
+        count_by(q, why, looks);
+        *more = burst_take(&b, q);
+    }
+    spin_unlock(&q->tx_lock);
 
-        b.packets = b.bytes = b.nr = b.nr_done = 0;
-        b.spare = PLID_NONE;
+    for ( i = 0; i < b.nr; i++ )
+    {
+        struct queue *to = b.to[i].q;
 
-        spin_lock(&q->tx_lock);
-        if ( q->dead )
-            rc = -ENOTCONN;
-        else if ( read_atomic(&q->stopped) )
-            rc = -EIO;
+        if ( b.to[i].open && !deliver_end(to, b.to[i].packets) )
+            continue;
+        if ( unlikely(idle) )
+            deliver_idle(to);
         else
-        {
-            count_by(q, why, first);
-            first = false;
-            more = burst_take(&b, q);
-        }
-        spin_unlock(&q->tx_lock);
-
-        for ( i = 0; i < b.nr; i++ )
-            if ( !b.to[i].open || deliver_end(b.to[i].q, b.to[i].packets) )
-                left -= min(left, offload_deliver(b.to[i].q, left));
-
-        if ( more && !rc && hypercall_preempt_check() )
-            rc = -ERESTART;
+            left -= min(left, offload_deliver(to, left));
     }
 
+    return rc;
+}
+
+/* After the last burst. */
+static int transmit_end(struct queue *q, int rc)
+{
     borrow_watch(q);
 
     if ( unlikely(read_atomic(&q->stopped)) && rc != -ENOTCONN )
@@ -354,6 +368,37 @@ int switch_transmit(struct queue *q, unsigned int why)
     }
 
     return rc;
+}
+
+int switch_transmit(struct queue *q, unsigned int why)
+{
+    unsigned int looks = 1;
+    bool more = true;
+    int rc = 0;
+
+    while ( more && !rc )
+    {
+        rc = transmit(q, why, looks, false, &more);
+        looks = 0;
+        if ( more && !rc && hypercall_preempt_check() )
+            rc = -ERESTART;
+    }
+
+    return transmit_end(q, rc);
+}
+
+int switch_idle(struct queue *q)
+{
+    s_time_t began = NOW();
+    bool more = false;
+    int rc = transmit(q, CNT(tx_polls), 1, true, &more);
+
+    spin_lock(&q->tx_lock);
+    count(q, CNT(tx_idle_polls));
+    count_by(q, CNT(tx_idle_ns), NOW() - began);
+    spin_unlock(&q->tx_lock);
+
+    return transmit_end(q, !rc && more ? -ERESTART : rc);
 }
 
 int switch_receive(struct queue *q)

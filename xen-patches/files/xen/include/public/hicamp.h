@@ -610,6 +610,7 @@ struct hicamp_domain_info {
 #define HICAMP_PARAM_WEIGHT         8   /* 1 to 16; default 16                */
 #define HICAMP_PARAM_STRAIGHT       9   /* bytes, 0 to 65,535; default 4096   */
 #define HICAMP_PARAM_TX_POLL_US     10  /* 0 to 10,000; default 0             */
+#define HICAMP_PARAM_TX_POLL_IDLE_US 11 /* 0 to 10,000; default 0             */
 
 #define HICAMP_PARAM_INHERIT    (~0ull) /* a port's value: the host's         */
 
@@ -635,6 +636,9 @@ struct hicamp_domain_info {
  * TX_POLL_US: when the doorbell is rung twice within so many microseconds, Xen
  * looks at the ring by itself from then on: before the vCPU blocks to which the
  * queue's event goes, and once in that time as long as packets come.  0: never.
+ *
+ * TX_POLL_IDLE_US: an idle CPU of the sender's cpupool, if there is one, takes
+ * over the looking, and with it the sending, once in that time.  0: never.
  *
  * Of a port, RX_EVENT_* and OFFLOAD are about what it receives, the others about
  * what it sends.
@@ -825,7 +829,9 @@ struct hicamp_port_addrs {
     X(idle_ns)              /* rx: time that these took */                  \
     X(idle_yields)          /* rx: ... that were called away meanwhile */   \
     X(rx_straight)          /* rx: delivered without waiting in line */     \
-    X(tx_polls)             /* tx: looks at the ring without a doorbell */
+    X(tx_polls)             /* tx: looks at the ring without a doorbell */ \
+    X(tx_idle_polls)        /* ... of them, by idle CPUs */                 \
+    X(tx_idle_ns)           /* tx: time that these took */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {
