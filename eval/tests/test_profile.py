@@ -33,7 +33,7 @@ GUEST = ['ffffffffc0000000 t hnf_xmit [hicamp_netfront]',
 class Profile(unittest.TestCase):
     """Names, counts, tables."""
 
-    symbols = profile.Symbols(XEN, DOM0, GUEST)
+    symbols = profile.Symbols(XEN, DOM0, [GUEST])
 
     def test_an_address_is_the_function_before_it(self):
         for address, wanted in (
@@ -62,7 +62,7 @@ class Profile(unittest.TestCase):
     def test_what_the_boot_does_for_a_random_time_does_not_count(self):
         symbols = profile.Symbols([*XEN, 'ffff82d040300000 T get_cmos_time',
                                    'ffff82d040300100 T get_s_time_fixed',
-                                   'ffff82d040300200 T later'], DOM0, GUEST)
+                                   'ffff82d040300200 T later'], DOM0, [GUEST])
         rows = [0xffff82d040300010, 5, 10, 0xffff82d040300110, 3, 7,
                 0xffff82d040300210, 2, 1]
         with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +114,7 @@ class Profile(unittest.TestCase):
                          {'switch and copy': 1, 'sockets, TCP, UDP, IP': 2})
 
     def test_functions_of_hicamp_are_told_apart_from_xen(self):
-        symbols = profile.Symbols(XEN, DOM0, GUEST, ['copy'])
+        symbols = profile.Symbols(XEN, DOM0, [GUEST], ['copy'])
         self.assertEqual(symbols.name(0xffff82d040201004),
                          ('xen, hicamp', 'copy'))
         self.assertEqual(symbols.name(0xffff82d040200004), ('xen', 'start'))

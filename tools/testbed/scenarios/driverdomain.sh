@@ -16,30 +16,7 @@ BRIDGE=ovsbr0
 export NET BRIDGE
 . /payload/bin/hicamp.sh
 
-WORLD=10.0.0.100
-
-# driver_domain NAME: make one, paused: it has to be told first that it may.
-driver_domain() {
-    guest create --net none --mem 512 --vcpus 2 --paused \
-        --ramdisk /payload/guest/driver-domain \
-        --cfg "disk = [ 'phy:/dev/vdd,xvda,r', 'phy:/dev/vdb,xvdb,r' ]" \
-        --cfg 'driver_domain = 1' --cfg "pci = [ '00:10.0' ]" \
-        --extra "driver-domain nic=52:54:00:00:00:10" "$1"
-}
-
-# world_up: the second NIC is the world's, in a namespace of dom0.
-world_up() {
-    modprobe e1000e && ip netns add world &&
-        ip link set "$(grep -l 52:54:00:00:00:11 /sys/class/net/*/address |
-            cut -d/ -f5)" netns world name w0 &&
-        world ip link set lo up && world ip addr add $WORLD/24 dev w0 &&
-        world ip link set w0 up && world netserver -4 > /dev/null
-}
-
-world() { ip netns exec world "$@"; }
-
-# in_dd COMMAND: run it in the driver domain of this round.
-in_dd() { guest run "$dd" "$@"; }
+. /payload/bin/nic.sh
 
 pings() { guest run -t 60 "$1" "ping -q -c 5 -i 0.2 -W 10 $2"; }
 backend_of() { xenstore-read "/local/domain/$(xl domid "$1")/device/vif/0/backend"; }
@@ -64,10 +41,7 @@ numbered_arrived() {
           "$(guest run b 'md5sum < /tmp/got')" ]
 }
 
-rmmod hicamp_netback xen_netback
-modprobe xen-blkback
-modprobe xen-pciback
-check world_is_there world_up || bail "no NIC for the world"
+check world_is_there nic_up || bail "no NIC for the world"
 check nic_can_be_passed_on xl pci-assignable-add 00:10.0
 
 dd=net0

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC1091,SC2046  # numbers are meant to be split
+# What a driver domain spends for a guest's traffic with the world, where the NIC and
+# Open vSwitch are all that it has: on the cost clock, 2 ns are an instruction, its
+# share of Xen's included. The world and its NIC are dom0's, so nothing has to be
+# subtracted.
+#
+#   testbed run nicload --xen stock   --clock cost --env NET=stock
+#   testbed run nicload --xen release --clock cost --env NET=hicamp
+# allow: sysfs_remove_group
+# allow: Call Trace:$
+# qemu: -device intel-iommu,intremap=on
+# qemu: -netdev hubport,id=n0,hubid=0 -device e1000e,netdev=n0,mac=52:54:00:00:00:10,addr=0x10
+# qemu: -netdev hubport,id=n1,hubid=0 -device e1000e,netdev=n1,mac=52:54:00:00:00:11,addr=0x11
+# qemu: -drive file={image},format=raw,if=virtio,readonly=on
+#
+# Environment: NET=hicamp|stock  SECONDS_EACH=4
+NET=${NET:-hicamp}
+SECONDS_EACH=${SECONDS_EACH:-4}
+BRIDGE=ovsbr0
+DD_VCPUS=1
+export NET BRIDGE
+. /payload/bin/hicamp.sh
+. /payload/bin/nic.sh
+
+# spent COMMAND: run it; print the driver domain's nanoseconds meanwhile.
+spent() {
+    _before=$(cpu_ns "$dd")
+    "$@" > "$OUT/netperf.txt" || return
+    echo $(($(cpu_ns "$dd") - _before))
+}
+
+# load NAME FIELD UNIT ARGUMENTS...: one netperf from a; prints the figure that
+# stands in so many-th field, and what the driver domain spent for each UNIT of it.
+load() {
+    _name=$1 _field=$2 _unit=$3
+    shift 3
+    check "$_name"_runs guest run -t 120 a "netperf -P 0 -H $WORLD -l 1 $*" || return
+    _ns=$(spent guest run -t 120 a "netperf -P 0 -H $WORLD -l $SECONDS_EACH $*")
+    awk -v f="$_field" 'NF >= f { v = $f } END { print v }' "$OUT/netperf.txt" \
+        > /tmp/value
+    result "$_name" "$(cat /tmp/value)"
+    result "${_name}_instructions_per_${_unit}" "$(awk -v ns="$_ns" \
+        -v idle="$idle_ns" -v s="$SECONDS_EACH" -v v="$(cat /tmp/value)" \
+        -v unit="$_unit" 'BEGIN {
+            n = unit == "64KB" ? v * 1e6 / 8 / 65536 * s : v * s
+            printf "%d\n", (ns - idle * s) / 2 / n }')"
+}
+
+check world_is_there nic_up || bail "no NIC for the world"
+check nic_can_be_passed_on xl pci-assignable-add 00:10.0
+dd=net0
+check driver_domain_is_made driver_domain $dd || bail "no driver domain"
+if [ "$NET" = hicamp ]; then
+    check it_may_administer hicampctl admin set "$(xl domid $dd)"
+fi
+check it_begins xl unpause $dd
+check driver_domain_is_ready wait_for 120 in_dd true || bail "no driver domain"
+check guest_becomes_ready guest create --mem 384 --vif "backend=$dd" a ||
+    bail "no guest"
+check world_is_reached guest run -t 60 a "ping -q -c 5 -i 0.2 -W 10 $WORLD"
+sleep 2
+idle_ns=$(($(spent sleep 4) / 4))
+result idle_ns_per_s "$idle_ns"
+
+load sent 5 64KB "-- -m 65536"
+load received 5 64KB "-t TCP_MAERTS -- -m 65536"
+load requests 6 request "-t TCP_RR"
+check driver_domain_is_still_there in_dd true
