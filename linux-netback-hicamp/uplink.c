@@ -35,10 +35,13 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
+#include <linux/ipv6.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
+#include <linux/tcp.h>
 #include <net/addrconf.h>
 #include <net/rtnetlink.h>
+#include <net/tcp.h>
 #include <xen/xenbus.h>
 
 #include "hicamp_fabric.h"
@@ -55,6 +58,7 @@ struct uplink {
 	struct net_device *nic;
 	struct net_device *rings;
 	u32 devid;
+	unsigned int gro_max;	/* the NIC's own */
 };
 
 static struct uplink *uplinks[UPLINKS_MAX];	/* rtnl */
@@ -176,6 +180,19 @@ static int nic_validate(struct net_device *nic,
 }
 
 /* Join NIC and rings, both of which are there. */
+/*
+ * Each frame that GRO merges is a piece, and one more is before it; what has more
+ * pieces than a packet has extents would be segmented again.  rtnl is held.
+ */
+static void uplink_limit_gro(struct uplink *up)
+{
+	unsigned int frame = up->nic->mtu - sizeof(struct ipv6hdr) -
+			     sizeof(struct tcphdr) - TCPOLEN_TSTAMP_ALIGNED;
+
+	WRITE_ONCE(up->nic->gro_max_size,
+		   min(up->gro_max, frame * (HICAMP_EXTENTS_MAX - 1)));
+}
+
 static int uplink_join(struct uplink *up, struct netlink_ext_ack *extack)
 {
 	int err;
@@ -190,6 +207,8 @@ static int uplink_join(struct uplink *up, struct netlink_ext_ack *extack)
 	if (err)
 		goto demote;
 	dev_disable_lro(up->nic);
+	up->gro_max = up->nic->gro_max_size;
+	uplink_limit_gro(up);
 	netif_stacked_transfer_operstate(up->nic, up->rep);
 	return 0;
 
@@ -284,6 +303,7 @@ static void uplink_dellink(struct net_device *dev, struct list_head *head)
 	if (WARN_ON(!up))
 		return;
 	netdev_rx_handler_unregister(up->nic);	/* waits for who runs it */
+	WRITE_ONCE(up->nic->gro_max_size, up->gro_max);
 	dev_set_promiscuity(up->nic, -1);
 	hicamp_uplink_destroy(up->rings, head);
 	netdev_upper_dev_unlink(up->nic, dev);
@@ -329,6 +349,7 @@ static int uplink_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_CHANGEMTU:
 		if (dev_set_mtu(up->rep, nic->mtu))
 			netdev_warn(up->rep, "cannot follow the NIC's MTU\n");
+		uplink_limit_gro(up);
 		break;
 	case NETDEV_CHANGEADDR:
 		eth_hw_addr_set(up->rep, nic->dev_addr);

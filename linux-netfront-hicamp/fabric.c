@@ -117,7 +117,7 @@ void hicamp_uplink_xmit(struct net_device *dev, struct sk_buff *skb)
 
 	queue %= dev->real_num_tx_queues;
 	skb->dev = dev;
-	/* GRO makes lists of fragments, and of more than TCP. */
+	/* GRO merges more than TCP, and makes longer lists than there are extents. */
 	skb = validate_xmit_skb_list(skb, dev, &again);
 	skb_list_walk_safe(skb, skb, next) {
 		skb_mark_not_on_list(skb);

@@ -16,7 +16,8 @@
 #include <linux/types.h>
 
 /* What is sent through the fabric can have these done later. */
-#define HICAMP_FABRIC_FEATURES	(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | \
+#define HICAMP_FABRIC_FEATURES	(NETIF_F_SG | NETIF_F_FRAGLIST | \
+				 NETIF_F_HW_CSUM | NETIF_F_TSO | \
 				 NETIF_F_TSO6 | NETIF_F_HIGHDMA | \
 				 NETIF_F_GSO_ROBUST)
 

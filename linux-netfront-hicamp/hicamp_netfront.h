@@ -294,6 +294,11 @@ void hnf_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *tot);
 void hnf_tx_timeout(struct net_device *dev, unsigned int txqueue);
 void hnf_queue_broken(struct hnf_queue *q, const char *why);
 
+/* extents.c */
+int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
+		   unsigned int skip, u32 slot, bool split);
+bool hnf_tx_listed(const struct sk_buff *skb);
+
 /* xmit.c */
 netdev_tx_t hnf_start_xmit(struct sk_buff *skb, struct net_device *dev);
 netdev_features_t hnf_features_check(struct sk_buff *skb,

@@ -618,8 +618,9 @@ struct net_device *hnf_port_alloc(const struct hicamp_version *v)
 void hnf_port_setup(struct hnf_port *np, const struct hicamp_version *v)
 {
 	struct net_device *dev = np->netdev;
-	netdev_features_t csum_gso = NETIF_F_SG | NETIF_F_HW_CSUM |
-				     NETIF_F_TSO | NETIF_F_TSO6;
+	netdev_features_t csum_gso = NETIF_F_SG | NETIF_F_FRAGLIST |
+				     NETIF_F_HW_CSUM | NETIF_F_TSO |
+				     NETIF_F_TSO6;
 	unsigned int i;
 
 	hnf_sizes_init(np, v);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sending: skb to slots and extents, doorbell, completions
+ * Sending: skb to slots, doorbell, completions
  *
  * Lives here: everything about the tx and comp rings.
  *
@@ -374,142 +374,6 @@ static bool hnf_tx_meta(struct sk_buff *skb, struct hicamp_pkt *pkt)
 	return true;
 }
 
-/* Extents are written one behind the other; see hnf_tx_add(). */
-struct hnf_tx_cursor {
-	struct hnf_queue *q;
-	struct hicamp_extent *ext;	/* the last one */
-	u32 slot;			/* where extents begin */
-	unsigned int nr;
-	unsigned int len;		/* of the last one */
-	u16 type;			/* of the last one */
-	u64 end;			/* frames: machine address behind it */
-	u32 segment;			/* segments: id, and offset behind it */
-	u64 segment_end;
-	bool named;			/* there is a segment's */
-	bool split;			/* no extent goes over a page's end */
-};
-
-/* Begin another extent, of n bytes; false if the packet has too many. */
-static bool hnf_tx_next(struct hnf_tx_cursor *c, u16 type, u64 name, u32 off,
-			u32 n)
-{
-	struct hnf_rings *r = &c->q->rings;
-
-	if (c->nr == HICAMP_EXTENTS_MAX)
-		return false;
-	c->ext = hnf_extent(r->tx, r->tx_slots, c->slot, c->nr++);
-	c->ext->name = name;
-	c->ext->offset = off;
-	c->ext->len = n;
-	c->ext->type = type;
-	c->len = n;
-	c->type = type;
-	return true;
-}
-
-/*
- * Name len bytes from offset off in page frame pfn, over the page frames that
- * follow it.  What is contiguous in machine memory becomes one extent; an
- * extent of at most 65,535 bytes never touches more than 17 frames.
- *
- * Return: false if the packet has too many extents.
- */
-static bool hnf_tx_add(struct hnf_tx_cursor *c, unsigned long pfn, u32 off,
-		       u32 len)
-{
-	while (len) {
-		u32 n = min_t(u32, len, PAGE_SIZE - off);
-		u64 gfn = pfn_to_gfn(pfn);
-		u64 addr = (gfn << PAGE_SHIFT) | off;
-
-		if (c->type == HICAMP_EXT_FRAME && addr == c->end &&
-		    c->len + n <= U16_MAX && !(c->split && !off)) {
-			c->len += n;
-			c->ext->len = c->len;
-		} else if (!hnf_tx_next(c, HICAMP_EXT_FRAME, gfn, off, n)) {
-			return false;
-		}
-		c->end = addr + n;
-		pfn++;
-		off = 0;
-		len -= n;
-	}
-	return true;
-}
-
-/*
- * Name len bytes at off of a page that begins at base of a segment.  Pages of
- * a segment that follow each other become one extent.
- */
-static bool hnf_tx_add_segment(struct hnf_tx_cursor *c, u32 segment, u32 base,
-			       u32 off, u32 len)
-{
-	if (c->type == HICAMP_EXT_SEGMENT && c->segment == segment &&
-	    c->segment_end == (u64)base + off && c->len + len <= U16_MAX) {
-		c->len += len;
-		c->ext->len = c->len;
-	} else if (!hnf_tx_next(c, HICAMP_EXT_SEGMENT, segment, base + off,
-				len)) {
-		return false;
-	}
-	c->segment = segment;
-	c->segment_end = (u64)base + off + len;
-	c->named = true;
-	return true;
-}
-
-/* Name all bytes of the packet from skip on; the number of extents, or < 0. */
-static int hnf_tx_extents(struct hnf_queue *q, const struct sk_buff *skb,
-			  unsigned int skip, u32 slot, bool split)
-{
-	struct hnf_tx_cursor c = {
-		.q = q,
-		.slot = slot,
-		.type = HICAMP_EXT_FRAME,
-		.end = U64_MAX,
-		.split = split,
-	};
-	unsigned int head = skb_headlen(skb);
-	int i;
-
-	if (skip < head) {
-		const u8 *data = skb->data + skip;
-
-		if (!hnf_tx_add(&c, virt_to_pfn(data), offset_in_page(data),
-				head - skip))
-			return -E2BIG;
-		skip = 0;
-	} else {
-		skip -= head;
-	}
-
-	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		unsigned int off = skb_frag_off(frag);
-		unsigned int len = skb_frag_size(frag);
-		struct page *page = skb_frag_page(frag);
-		u32 segment, base;
-
-		if (skip >= len) {
-			skip -= len;
-			continue;
-		}
-		off += skip;
-		len -= skip;
-		skip = 0;
-		if (hicamp_page_lookup(page, &segment, &base)) {
-			if (!hnf_tx_add_segment(&c, segment, base, off, len))
-				return -E2BIG;
-		} else if (!hnf_tx_add(&c, page_to_pfn(page) +
-				       (off >> PAGE_SHIFT),
-				       offset_in_page(off), len)) {
-			return -E2BIG;
-		}
-	}
-	q->tx_stats.segments += c.named;
-	return c.nr;
-}
-
 /* Copy the first inline_len bytes behind the header of the packet's slot. */
 static int hnf_tx_inline(struct hnf_queue *q, const struct sk_buff *skb,
 			 unsigned int len)
@@ -669,7 +533,8 @@ drop:
  * @dev: our netdev
  * @features: what could be
  *
- * Headers must fit inline for checksum and GSO to be offloaded.
+ * Headers must fit inline for checksum and GSO to be offloaded, and pieces
+ * into extents: what has more is segmented.
  *
  * Return: @features, perhaps less.
  */
@@ -680,6 +545,8 @@ netdev_features_t hnf_features_check(struct sk_buff *skb,
 	if (skb->ip_summed == CHECKSUM_PARTIAL &&
 	    hnf_tx_hdr_end(skb) > HNF_INLINE_MAX)
 		features &= ~(NETIF_F_CSUM_MASK | NETIF_F_GSO_MASK);
+	if (unlikely(skb_has_frag_list(skb)) && !hnf_tx_listed(skb))
+		features &= ~NETIF_F_FRAGLIST;
 	return vlan_features_check(skb, features);
 }
 
