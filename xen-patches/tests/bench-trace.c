@@ -115,7 +115,7 @@ static const struct hicamp_acts *one(const struct frame_of *f)
     if ( hicamp_key_extract(f->bytes, CAPTURE, f->len, PORT, &key, &off) )
         return NULL;
 
-    return look_up(&key, f->len);
+    return hicamp_classify(&key, 1, f->len);
 }
 
 /* nr packets, their look-ups side by side; outputs of all. */
@@ -124,7 +124,6 @@ static unsigned int together(const struct frame_of *f, unsigned int nr)
     struct hicamp_flow_key key[GROUP];
     struct hicamp_lookup l[GROUP];
     struct hicamp_key_offsets off;
-    struct hicamp_tally tally = { };
     unsigned int i, outputs = 0;
 
     for ( i = 0; i < nr; i++ )
@@ -136,9 +135,8 @@ static unsigned int together(const struct frame_of *f, unsigned int nr)
     for ( i = 0; i < nr; i++ )
         hicamp_classify_fetch(&l[i]);
     for ( i = 0; i < nr; i++ )
-        outputs += hicamp_classify_end(&key[i], &l[i], &tally,
+        outputs += hicamp_classify_end(&key[i], &l[i], 1,
                                        f[i].len)->nr_outputs;
-    hicamp_tally_end(&tally);
 
     return outputs;
 }

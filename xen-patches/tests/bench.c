@@ -63,7 +63,7 @@ static void bench_lookup(unsigned int nr_flows, unsigned int nr_masks)
 
     snprintf(what, sizeof(what), "look-up, %u flows, hit in mask %u", nr_flows,
              nr_masks);
-    BENCH(what, PACKETS, look_up(&keys[i], 64));
+    BENCH(what, PACKETS, hicamp_classify(&keys[i], 1, 64));
     flush();
     rcu_barrier();
 }
@@ -88,7 +88,7 @@ static void bench_mixed(unsigned int nr_flows, unsigned int nr_masks)
 
     snprintf(what, sizeof(what), "look-up, %u flows of %u masks by turns",
              nr_flows, nr_masks);
-    BENCH(what, PACKETS, look_up(&keys[i], 64));
+    BENCH(what, PACKETS, hicamp_classify(&keys[i], 1, 64));
     flush();
     rcu_barrier();
 }
@@ -106,12 +106,12 @@ static void bench_miss(uint32_t port)
     {
         keys[n] = key_of(1, n);
         keys[n].eth_src[0] = 2;
-        CHECK(!look_up(&keys[n], 64));
+        CHECK(!hicamp_classify(&keys[n], 1, 64));
     }
 
     snprintf(what, sizeof(what), "look-up, %u masks of port %u, a miss of 1",
              HICAMP_MASKS_MAX, port);
-    BENCH(what, PACKETS, look_up(&keys[i], 64));
+    BENCH(what, PACKETS, hicamp_classify(&keys[i], 1, 64));
     flush();
     rcu_barrier();
 }

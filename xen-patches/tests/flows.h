@@ -99,21 +99,6 @@ static inline int add(struct hicamp_flow_key k, struct hicamp_flow_key m,
     return rc;
 }
 
-/* The actions for one packet of so many bytes; in the RCU section. */
-static inline const struct hicamp_acts *look_up(
-    const struct hicamp_flow_key *key, unsigned int bytes)
-{
-    struct hicamp_tally tally = { };
-    const struct hicamp_acts *acts;
-    struct hicamp_lookup l;
-
-    hicamp_classify_begin(key, &l);
-    acts = hicamp_classify_end(key, &l, &tally, bytes);
-    hicamp_tally_end(&tally);
-
-    return acts;
-}
-
 /* Where a packet goes: a port, 0: dropped, -1: no flow. */
 static inline int classify(struct hicamp_flow_key k)
 {
@@ -121,7 +106,7 @@ static inline int classify(struct hicamp_flow_key k)
     int port;
 
     rcu_read_lock(&hicamp_rcu);
-    acts = look_up(&k, 100);
+    acts = hicamp_classify(&k, 1, 100);
     port = !acts ? -1 : acts->drop ? 0 : (int)acts->outputs[0];
     rcu_read_unlock(&hicamp_rcu);
 

@@ -409,46 +409,6 @@ TEST(counters_of_all_cpus_add_up)
     flush();
 }
 
-TEST(a_train_is_counted_when_another_flow_comes_and_at_its_end)
-{
-    /* Of flows 1 to 3; 9 is none's. */
-    static const unsigned int train[] = { 1, 1, 2, 9, 2, 1, 3, 3, 3 };
-    struct hicamp_tally tally = { };
-    struct hicamp_flow_view view;
-    struct hicamp_lookup l;
-    uint64_t cursor = 0;
-    unsigned int i, seen = 0;
-
-    for ( i = 1; i < 4; i++ )
-        CHECK_EQ(add(key_of(1, i), EXACT, i, 2), 0);
-
-    rcu_read_lock(&hicamp_rcu);
-    for ( i = 0; i < ARRAY_SIZE(train); i++ )
-    {
-        struct hicamp_flow_key k = key_of(1, train[i]);
-
-        hicamp_classify_begin(&k, &l);
-        CHECK_EQ(!hicamp_classify_end(&k, &l, &tally, 100 + i), train[i] == 9);
-    }
-    while ( hicamp_flow_next(&cursor, &view) )
-        if ( view.cookie == 3 )
-            CHECK_EQ(view.packets, 0);
-    hicamp_tally_end(&tally);
-    hicamp_tally_end(&tally);   /* nothing is left */
-
-    for ( cursor = 0; hicamp_flow_next(&cursor, &view); seen++ )
-    {
-        static const unsigned int packets[] = { 0, 3, 2, 3 };
-        static const unsigned int bytes[] = { 0, 306, 206, 321 };
-
-        CHECK_EQ(view.packets, packets[view.cookie]);
-        CHECK_EQ(view.bytes, bytes[view.cookie]);
-    }
-    CHECK_EQ(seen, 3);
-    rcu_read_unlock(&hicamp_rcu);
-    flush();
-}
-
 TEST(flows_that_stay_are_read_once_while_others_come_and_go)
 {
     static unsigned int seen[2000];

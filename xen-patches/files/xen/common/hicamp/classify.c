@@ -180,8 +180,18 @@ static always_inline uint16_t *hint_of(const struct hicamp_flow_key *key)
         (hash >> (64 - HINTS_SHIFT))];
 }
 
-static always_inline struct hicamp_flow_node *lookup(
-    const struct hicamp_flow_key *key, const struct hicamp_lookup *l)
+static always_inline void lookup_begin(const struct hicamp_flow_key *key,
+                                       struct hicamp_lookup *l)
+{
+    l->index = *hint_of(key);
+    l->table = rcu_dereference(tables[l->index]);
+    if ( likely(l->table) )
+        l->hash = flowtab_hash(l->table, key);
+}
+
+static always_inline const struct hicamp_acts *lookup_end(
+    const struct hicamp_flow_key *key, const struct hicamp_lookup *l,
+    unsigned int packets, unsigned int bytes)
 {
     struct hicamp_flow_node *f = NULL;
 
@@ -201,18 +211,28 @@ static always_inline struct hicamp_flow_node *lookup(
             return NULL;
     }
 
-    return f;
+    flow_account(f, packets, bytes);
+
+    return rcu_dereference(f->acts);
+}
+
+const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
+                                          unsigned int packets,
+                                          unsigned int bytes)
+{
+    struct hicamp_lookup l;
+
+    lookup_begin(key, &l);
+
+    return lookup_end(key, &l, packets, bytes);
 }
 
 void hicamp_classify_begin(const struct hicamp_flow_key *key,
                            struct hicamp_lookup *l)
 {
-    l->index = *hint_of(key);
-    l->table = rcu_dereference(tables[l->index]);
-    if ( unlikely(!l->table) )
-        return;
-    l->hash = flowtab_hash(l->table, key);
-    prefetch(flowtab_head(l->table, l->hash));
+    lookup_begin(key, l);
+    if ( likely(l->table) )
+        prefetch(flowtab_head(l->table, l->hash));
 }
 
 /* The flow's first lines; its actions and counters are not worth it. */
@@ -232,30 +252,10 @@ void hicamp_classify_fetch(const struct hicamp_lookup *l)
 
 const struct hicamp_acts *hicamp_classify_end(const struct hicamp_flow_key *key,
                                               const struct hicamp_lookup *l,
-                                              struct hicamp_tally *tally,
+                                              unsigned int packets,
                                               unsigned int bytes)
 {
-    struct hicamp_flow_node *f = lookup(key, l);
-
-    if ( unlikely(!f) )
-        return NULL;
-
-    if ( f != tally->flow )
-    {
-        hicamp_tally_end(tally);
-        tally->flow = f;
-    }
-    tally->packets++;
-    tally->bytes += bytes;
-
-    return rcu_dereference(f->acts);
-}
-
-void hicamp_tally_end(struct hicamp_tally *tally)
-{
-    if ( tally->flow )
-        flow_account(tally->flow, tally->packets, tally->bytes);
-    *tally = (struct hicamp_tally){ };
+    return lookup_end(key, l, packets, bytes);
 }
 
 /* ---- Actions of a flow --------------------------------------------------- */

@@ -46,12 +46,20 @@ struct hicamp_flow_view {
 int hicamp_classify_init(void);
 
 /*
- * The actions for a packet with this key, accounted to its flow; NULL: no flow
- * matches.  In three steps, so that what memory takes for one packet passes while
- * others are worked on: begin fetches the bucket that the flow is likely to be in,
- * fetch (where there are others) what stands there, end is the rest.  In one RCU
- * read section, on one CPU; any lock.  Costs a bounded number of steps:
- * 2 * (HICAMP_MASKS_MAX + 1) times the length of a hash chain.
+ * The actions for a packet with this key, and account packets and bytes to the
+ * flow; NULL: no flow matches.  In the RCU read section; any CPU, any lock.
+ * Costs a bounded number of steps: 2 * (HICAMP_MASKS_MAX + 1) times the length
+ * of a hash chain.
+ */
+const struct hicamp_acts *hicamp_classify(const struct hicamp_flow_key *key,
+                                          unsigned int packets,
+                                          unsigned int bytes);
+
+/*
+ * The same in three steps, for several packets at a time, so that what memory
+ * takes for one passes while others are worked on: begin fetches the bucket
+ * that the flow is likely to be in, fetch what stands there, end is the rest.
+ * In one RCU read section, on one CPU.
  */
 struct hicamp_lookup {
     const struct flowtab *table;    /* asked first, or NULL */
@@ -59,24 +67,13 @@ struct hicamp_lookup {
     uint32_t index;                 /* of the table */
 };
 
-/*
- * What a train of packets of one flow adds to its counters, which other CPUs may
- * use as well: end adds up, tally_end() writes that down, as does a packet of
- * another flow.  Zeroed at first; in that RCU section, on that CPU.
- */
-struct hicamp_tally {
-    struct hicamp_flow_node *flow;
-    unsigned int packets, bytes;
-};
-
 void hicamp_classify_begin(const struct hicamp_flow_key *key,
                            struct hicamp_lookup *l);
 void hicamp_classify_fetch(const struct hicamp_lookup *l);
 const struct hicamp_acts *hicamp_classify_end(const struct hicamp_flow_key *key,
                                               const struct hicamp_lookup *l,
-                                              struct hicamp_tally *tally,
+                                              unsigned int packets,
                                               unsigned int bytes);
-void hicamp_tally_end(struct hicamp_tally *tally);
 
 /*
  * Add, change or delete the flow of (key, mask).  Takes the flow writer lock;

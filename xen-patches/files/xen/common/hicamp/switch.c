@@ -56,7 +56,6 @@ struct burst {
     unsigned int nr, nr_done;
     bool idle;              /* on a CPU that gives way to anything else */
     plid_t spare;           /* the line of a packet that is through, or none */
-    struct hicamp_tally tally;
     struct touched to[BURST_QUEUES];
     uint32_t done[BURST_PACKETS];   /* ids of what is to be completed */
 };
@@ -175,8 +174,7 @@ static void forward(struct burst *b, struct queue *from, struct item *item)
     }
 
     acts = unlikely(fabric_flows_stale())
-           ? NULL : hicamp_classify_end(&t->key, &item->lookup, &b->tally,
-                                        t->len);
+           ? NULL : hicamp_classify_end(&t->key, &item->lookup, 1, t->len);
     if ( unlikely(!acts) )
     {
         upcall(b, from, t, HICAMP_REASON_MISS);
@@ -301,7 +299,6 @@ static bool burst_take(struct burst *b, struct queue *q)
         }
     }
 
-    hicamp_tally_end(&b->tally);
     if ( b->spare != PLID_NONE )
         line_put(b->spare);
     if ( b->nr_done )
@@ -330,7 +327,6 @@ static int transmit(struct queue *q, unsigned int why, unsigned int looks,
 
     b.packets = b.bytes = b.nr = b.nr_done = 0;
     b.spare = PLID_NONE;
-    b.tally = (struct hicamp_tally){ };
     b.idle = idle;
 
     spin_lock(&q->tx_lock);
