@@ -17,6 +17,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/kernel_stat.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 
@@ -106,26 +107,38 @@ EXPORT_SYMBOL_GPL(hicamp_fabric_xmit);
  * @dev: the uplink's rings
  * @skb: the packet, from its Ethernet header on; taken in every case
  *
- * What does not fit is counted as dropped. Bottom halves are off.
+ * The first of a run of NET_RX goes at once. What comes behind it stands in the
+ * ring until our own NAPI poll, behind the NIC's, and has one doorbell. What does
+ * not fit is counted as dropped. Bottom halves are off.
  */
 void hicamp_uplink_xmit(struct net_device *dev, struct sk_buff *skb)
 {
+	struct hnf_port *np = netdev_priv(dev);
 	unsigned int queue = skb_rx_queue_recorded(skb) ?
 			     skb_get_rx_queue(skb) : smp_processor_id();
+	unsigned int run = kstat_softirqs_cpu(NET_RX_SOFTIRQ,
+					      smp_processor_id());
+	struct hnf_queue *q;
 	struct sk_buff *next;
-	bool again;
+	bool again, behind;
 
 	queue %= dev->real_num_tx_queues;
+	q = &np->queues[queue];
+	behind = READ_ONCE(q->net_rx_run) == run;
+	WRITE_ONCE(q->net_rx_run, run);
 	skb->dev = dev;
 	/* GRO merges more than TCP, and makes longer lists than there are extents. */
 	skb = validate_xmit_skb_list(skb, dev, &again);
 	skb_list_walk_safe(skb, skb, next) {
 		skb_mark_not_on_list(skb);
-		if (unlikely(!hnf_xmit_direct(dev, skb, queue, 0, next))) {
+		if (unlikely(!hnf_xmit_direct(dev, skb, queue, 0,
+					      next || behind))) {
 			dev_core_stats_tx_dropped_inc(dev);
 			dev_kfree_skb_any(skb);
 		}
 	}
+	if (behind)
+		napi_schedule(&q->napi);
 }
 EXPORT_SYMBOL_GPL(hicamp_uplink_xmit);
 

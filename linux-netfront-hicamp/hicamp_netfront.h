@@ -220,6 +220,7 @@ static inline struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
  * @napi: polls rx, completions and refill
  * @retry: looks again where no event is to be expected
  * @hold: frees what is on @tx.held
+ * @net_rx_run: uplinks: in which run of NET_RX the last packet came; a hint
  * @tx_stats: under the tx lock
  * @rx_stats: under @rx_lock
  */
@@ -247,6 +248,7 @@ struct hnf_queue {
 	struct napi_struct napi;
 	struct timer_list retry;
 	struct hrtimer hold;
+	unsigned int net_rx_run;
 };
 
 /* Ring sizes in entries. */
@@ -342,7 +344,7 @@ void hnf_uplink_deliver(struct hnf_port *np, struct sk_buff *skb);
 /* ethtool.c */
 extern const struct ethtool_ops hnf_ethtool_ops;
 
-static inline struct netdev_queue *hnf_txq(struct hnf_queue *q)
+static inline struct netdev_queue *hnf_txq(const struct hnf_queue *q)
 {
 	return netdev_get_tx_queue(q->np->netdev, q->id);
 }

@@ -72,4 +72,14 @@ result idle_ns_per_s "$idle_ns"
 load sent 5 64KB "-- -m 65536"
 load received 5 64KB "-t TCP_MAERTS -- -m 65536"
 load requests 6 request "-t TCP_RR"
+
+# Datagrams: the world sends, and the last field of what it prints is what a got.
+_ns=$(spent world netperf -P 0 -H 10.0.0.1 -t UDP_STREAM -l "$SECONDS_EACH" -- \
+    -m 1400)
+rate=$(awk 'NF == 4 { v = $4 } END { print v }' "$OUT/netperf.txt")
+result datagrams_mbit "$rate"
+result datagrams_sent_mbit "$(awk 'NF == 6 { print $6 }' "$OUT/netperf.txt")"
+result datagram_instructions "$(awk -v ns="$_ns" -v idle="$idle_ns" -v v="$rate" \
+    -v s="$SECONDS_EACH" 'BEGIN {
+        printf "%d\n", (ns - idle * s) / 2 / (v * 1e6 / 8 / 1400 * s) }')"
 check driver_domain_is_still_there in_dd true
