@@ -24,28 +24,40 @@ export NET BRIDGE
 . /payload/bin/hicamp.sh
 . /payload/bin/nic.sh
 
-# spent COMMAND: run it; print the driver domain's nanoseconds meanwhile.
+# spent COMMAND: run it; sets dd_ns and world_ns to what the driver domain and dom0
+# spent meanwhile.
 spent() {
-    _before=$(cpu_ns "$dd")
+    _dd=$(cpu_ns "$dd")
+    _world=$(cpu_ns 0)
     "$@" > "$OUT/netperf.txt" || return
-    echo $(($(cpu_ns "$dd") - _before))
+    dd_ns=$(($(cpu_ns "$dd") - _dd))
+    world_ns=$(($(cpu_ns 0) - _world))
+}
+
+# per NAME UNIT RATE NS IDLE_NS: print what of NS was spent for each UNIT, of which
+# there were RATE a second.
+per() {
+    result "${1}_instructions_per_$2" "$(awk -v n="$3" -v ns="$4" -v idle="$5" \
+        -v s="$SECONDS_EACH" 'BEGIN { printf "%d\n", (ns - idle) / 2 / (n * s) }')"
 }
 
 # load NAME FIELD UNIT ARGUMENTS...: one netperf from a; prints the figure that
-# stands in so many-th field, and what the driver domain spent for each UNIT of it.
+# stands in so many-th field, what was spent for each UNIT of it by the driver domain
+# and by the world, and what the figure would be if that were nothing.
 load() {
     _name=$1 _field=$2 _unit=$3
     shift 3
     check "$_name"_runs guest run -t 120 a "netperf -P 0 -H $WORLD -l 1 $*" || return
-    _ns=$(spent guest run -t 120 a "netperf -P 0 -H $WORLD -l $SECONDS_EACH $*")
-    awk -v f="$_field" 'NF >= f { v = $f } END { print v }' "$OUT/netperf.txt" \
-        > /tmp/value
-    result "$_name" "$(cat /tmp/value)"
-    result "${_name}_instructions_per_${_unit}" "$(awk -v ns="$_ns" \
-        -v idle="$idle_ns" -v s="$SECONDS_EACH" -v v="$(cat /tmp/value)" \
-        -v unit="$_unit" 'BEGIN {
-            n = unit == "64KB" ? v * 1e6 / 8 / 65536 * s : v * s
-            printf "%d\n", (ns - idle * s) / 2 / n }')"
+    spent guest run -t 120 a "netperf -P 0 -H $WORLD -l $SECONDS_EACH $*"
+    _value=$(awk -v f="$_field" 'NF >= f { v = $f } END { print v }' "$OUT/netperf.txt")
+    _rate=$(awk -v v="$_value" -v unit="$_unit" \
+        'BEGIN { print unit == "64KB" ? v * 1e6 / 8 / 65536 : v }')
+    result "$_name" "$_value"
+    per "$_name" "$_unit" "$_rate" "$dd_ns" "$idle_dd_ns"
+    per "${_name}_world" "$_unit" "$_rate" "$world_ns" "$idle_world_ns"
+    result "${_name}_without_world" "$(awk -v ns="$((world_ns - idle_world_ns))" \
+        -v s="$SECONDS_EACH" -v v="$_value" \
+        'BEGIN { printf "%.1f\n", v / (1 - ns / 1e9 / s) }')"
 }
 
 check world_is_there nic_up || bail "no NIC for the world"
@@ -66,20 +78,20 @@ if [ -n "$GRO_NS" ]; then
 fi
 check world_is_reached guest run -t 60 a "ping -q -c 5 -i 0.2 -W 10 $WORLD"
 sleep 2
-idle_ns=$(($(spent sleep 4) / 4))
-result idle_ns_per_s "$idle_ns"
+# What dom0 does to have a command run is not the world's.
+spent guest run -t 60 a "sleep $SECONDS_EACH"
+idle_dd_ns=$dd_ns
+idle_world_ns=$world_ns
+result idle_ns "driver domain $idle_dd_ns, dom0 $idle_world_ns"
 
 load sent 5 64KB "-- -m 65536"
 load received 5 64KB "-t TCP_MAERTS -- -m 65536"
 load requests 6 request "-t TCP_RR"
 
 # Datagrams: the world sends, and the last field of what it prints is what a got.
-_ns=$(spent world netperf -P 0 -H 10.0.0.1 -t UDP_STREAM -l "$SECONDS_EACH" -- \
-    -m 1400)
-rate=$(awk 'NF == 4 { v = $4 } END { print v }' "$OUT/netperf.txt")
-result datagrams_mbit "$rate"
-result datagrams_sent_mbit "$(awk 'NF == 6 { print $6 }' "$OUT/netperf.txt")"
-result datagram_instructions "$(awk -v ns="$_ns" -v idle="$idle_ns" -v v="$rate" \
-    -v s="$SECONDS_EACH" 'BEGIN {
-        printf "%d\n", (ns - idle * s) / 2 / (v * 1e6 / 8 / 1400 * s) }')"
+spent world netperf -P 0 -H 10.0.0.1 -t UDP_STREAM -l "$SECONDS_EACH" -- -m 1400
+_value=$(awk 'NF == 4 { v = $4 } END { print v }' "$OUT/netperf.txt")
+result datagrams "$_value of $(awk 'NF == 6 { print $6 }' "$OUT/netperf.txt") sent"
+per datagrams datagram "$(awk -v v="$_value" 'BEGIN { print v * 1e6 / 8 / 1400 }')" \
+    "$dd_ns" "$idle_dd_ns"
 check driver_domain_is_still_there in_dd true
