@@ -17,8 +17,7 @@ BRIDGE=ovsbr0
 DD_VCPUS=1
 export NET BRIDGE
 . /payload/bin/nic.sh
-
-SYMBOLS='echo 0 > /proc/sys/kernel/kptr_restrict; grep -F [ /proc/kallsyms'
+. /payload/bin/netprofile.sh
 
 check world_is_there nic_up || bail "no NIC for the world"
 xl pci-assignable-add 00:10.0
@@ -29,16 +28,5 @@ xl unpause $dd
 check driver_domain_is_ready wait_for 120 in_dd true || bail "no driver domain"
 check guest_becomes_ready guest create --mem 384 --vif "backend=$dd" a ||
     bail "no guest"
-echo 0 > /proc/sys/kernel/kptr_restrict
-cat /proc/kallsyms > "$OUT/symbols-dom0"
-guest run a "$SYMBOLS" > "$OUT/symbols-guest"
-in_dd "$SYMBOLS" > "$OUT/symbols-driver-domain"
-guest run -t 60 a "ping -q -c 2 $WORLD; netperf -P 0 -H $WORLD -l 1 $NETPERF" \
-    > /dev/null
-case $NETPERF in
-*--*) NETPERF="$NETPERF -k THROUGHPUT,ELAPSED_TIME";;
-*)    NETPERF="$NETPERF -- -k THROUGHPUT,ELAPSED_TIME";;
-esac
-check netperf_ends guest run -t $((SECS + 60)) a \
-    "netperf -P 0 -H $WORLD -l $SECS $NETPERF"
-echo "$_out" > "$OUT/netperf.txt"
+symbols_of driver-domain in_dd
+profiled $WORLD
