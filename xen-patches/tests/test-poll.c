@@ -79,6 +79,7 @@ static bool blocks(struct guest *g)
 static void begin(void)
 {
     three_guests();
+    emul_idles[0] = true;
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);
     put();
     ring();
@@ -447,6 +448,20 @@ TEST(a_guest_that_comes_to_run_on_the_idle_cpu_loses_nothing)
     over_idle();
 }
 
+TEST(a_cpu_that_has_left_the_pool_looks_no_more)
+{
+    begin_idle();
+    put();
+    emul_idles[2] = false;      /* it idles, but not for a */
+    pass(2, NULL, IDLE_US);
+    CHECK_EQ(got(), 0);
+    CHECK(polled());
+    CHECK_EQ(emul_timer_cpu(), 0);
+    pass(0, a->d, PERIOD_US);
+    CHECK_EQ(got(), 1);
+    over_idle();
+}
+
 TEST(polling_ends_where_neither_cpu_is_to_be_had)
 {
     begin_idle();
@@ -631,6 +646,7 @@ TEST(no_packet_is_left_behind_while_clock_and_guest_are_at_it)
 
     three_guests();
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, 20), 0);
+    emul_idles[2] = true;
     id = 0;
     senders_left = 1;
     left_to_send = 20000;
@@ -678,6 +694,7 @@ TEST(a_queue_comes_and_goes_under_the_clock)
 {
     three_guests();
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, 20), 0);
+    emul_idles[2] = true;
     senders_left = 1;
     emul_run(3, come_and_go, NULL);
     over();

@@ -18,7 +18,7 @@
  *     the ring: if so the guest is told, and its driver rings.  So no packet is
  *     left behind.
  *   - What the clock does is one look.  It never does it on the time of another
- *     guest.
+ *     guest, or on a CPU of another cpupool.
  */
 
 #include "offload.h"
@@ -232,7 +232,9 @@ static void cf_check poll_tick(void *data)
 {
     struct queue *q = data;
     struct hicamp_domain *hd = q->port->hd;
-    bool idle = is_idle_vcpu(current);
+    /* A CPU may have gone to another pool since. */
+    bool idle = is_idle_vcpu(current) &&
+                sched_cpu_idles(smp_processor_id(), hd->d);
     bool ours = idle || current->domain == hd->d;
     int rc = 0;
 
