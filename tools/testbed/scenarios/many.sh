@@ -2,7 +2,7 @@
 # shellcheck disable=SC1091
 # Eight guests, each of which talks to each other for a minute, while some are
 # paused, some move between two cpupools, events are held back, and idle CPUs may
-# copy for them: every byte comes back as it was.
+# copy and send for them: every byte comes back as it was.
 #
 # Environment: TALK_S=60 (seconds)
 NET=hicamp
@@ -42,6 +42,8 @@ for name in $GUESTS; do
     wait_for 20 guest run "$name" "ss -lnt | grep -q :5100"
 done
 hicampctl param set offload 4096
+hicampctl param set tx-poll 1000
+hicampctl param set tx-poll-idle 100
 hicampctl param set rx-event 125
 
 # Made before the traffic: with a debug build of Xen 4.17.5, also without hicamp,
@@ -96,6 +98,8 @@ result idle_packets $total
 
 hicampctl param set offload 0
 hicampctl param set rx-event 0
+hicampctl param set tx-poll 0
+hicampctl param set tx-poll-idle 0
 for name in $GUESTS; do
     guest destroy "$name"
 done
