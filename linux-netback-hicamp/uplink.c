@@ -179,7 +179,6 @@ static int nic_validate(struct net_device *nic,
 	return 0;
 }
 
-/* Join NIC and rings, both of which are there. */
 /*
  * Each frame that GRO merges is a piece, and one more is before it; what has more
  * pieces than a packet has extents would be segmented again.  rtnl is held.
@@ -193,6 +192,7 @@ static void uplink_limit_gro(struct uplink *up)
 		   min(up->gro_max, frame * (HICAMP_EXTENTS_MAX - 1)));
 }
 
+/* Join NIC and rings, both of which are there. */
 static int uplink_join(struct uplink *up, struct netlink_ext_ack *extack)
 {
 	int err;

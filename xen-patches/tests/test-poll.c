@@ -90,6 +90,17 @@ static void begin(void)
     CHECK_EQ(got(), 2);
 }
 
+/* a and b with rings for some hundred packets. */
+static void large_rings(void)
+{
+    guests_end();
+    guests_begin();
+    a = guest_sized(512, 512, 64, 64);
+    b = guest_sized(512, 512, 64, 64);
+    c = guest_new();
+    flow(a, 1, &b, 1);
+}
+
 static void over(void)
 {
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, 0), 0);
@@ -259,12 +270,7 @@ TEST(long_trains_are_preempted_and_go_on)
 {
     unsigned int i, calls = 0;
 
-    guests_end();
-    guests_begin();
-    a = guest_sized(512, 512, 64, 64);
-    b = guest_sized(512, 512, 64, 64);
-    c = guest_new();
-    flow(a, 1, &b, 1);
+    large_rings();
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);
     ring_twice();
     CHECK_EQ(got(), 2);
@@ -526,12 +532,7 @@ TEST(an_idle_cpu_does_one_burst_at_a_time)
 {
     unsigned int i;
 
-    guests_end();
-    guests_begin();
-    a = guest_sized(512, 512, 64, 64);
-    b = guest_sized(512, 512, 64, 64);
-    c = guest_new();
-    flow(a, 1, &b, 1);
+    large_rings();
     emul_nr_cpus = NR_CPUS;
     emul_idles[2] = emul_idles[3] = true;
     CHECK_EQ(host_param(HICAMP_PARAM_TX_POLL_US, PERIOD_US), 0);

@@ -5,9 +5,9 @@
 
 WORLD=10.0.0.100
 
-# QEMU's e1000e cuts what it is to segment into IP fragments, which nobody can put
-# together but the last receiver: so the world segments by itself.
-# nic_up: what dom0 needs before it makes a driver domain, and the world.
+# nic_up: what dom0 needs before it makes a driver domain, and the world. QEMU's e1000e
+# cuts what it is to segment into IP fragments, which nobody can put together but the
+# last receiver: so the world segments by itself.
 nic_up() {
     for _module in hicamp_netback xen_netback; do
         [ ! -d "/sys/module/$_module" ] || rmmod "$_module" || return
@@ -17,7 +17,8 @@ nic_up() {
         ip link set "$(grep -l 52:54:00:00:00:11 /sys/class/net/*/address |
             cut -d/ -f5)" netns world name w0 &&
         world ip link set lo up && world ip addr add $WORLD/24 dev w0 &&
-        world ethtool -K w0 tso off && world ip link set w0 up && world netserver -4 > /dev/null
+        world ethtool -K w0 tso off && world ip link set w0 up &&
+        world netserver -4 > /dev/null
 }
 
 world() { ip netns exec world "$@"; }

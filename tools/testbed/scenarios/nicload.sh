@@ -14,8 +14,7 @@
 # qemu: -netdev hubport,id=n1,hubid=0 -device e1000e,netdev=n1,mac=52:54:00:00:00:11,addr=0x11
 # qemu: -drive file={image},format=raw,if=virtio,readonly=on
 #
-# Environment: NET=hicamp|stock  SECONDS_EACH=4  GRO_NS= (gro_flush_timeout of the
-#   driver domain's NIC)  GRO_IRQS=2 (napi_defer_hard_irqs)
+# Environment: NET=hicamp|stock  SECONDS_EACH=4
 NET=${NET:-hicamp}
 SECONDS_EACH=${SECONDS_EACH:-4}
 BRIDGE=ovsbr0
@@ -71,11 +70,6 @@ check it_begins xl unpause $dd
 check driver_domain_is_ready wait_for 120 in_dd true || bail "no driver domain"
 check guest_becomes_ready guest create --mem 384 --vif "backend=$dd" a ||
     bail "no guest"
-if [ -n "$GRO_NS" ]; then
-    check frames_are_gathered in_dd "for dev in /sys/class/net/eth*; do
-        echo ${GRO_IRQS:-2} > \$dev/napi_defer_hard_irqs
-        echo $GRO_NS > \$dev/gro_flush_timeout; done"
-fi
 check world_is_reached guest run -t 60 a "ping -q -c 5 -i 0.2 -W 10 $WORLD"
 sleep 2
 # What dom0 does to have a command run is not the world's.
