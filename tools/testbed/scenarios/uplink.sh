@@ -34,6 +34,11 @@ fabric_rx() { cat /sys/class/net/hicamp-fabric/statistics/rx_packets; }
 port_up() { port_values 0.32768 "$@"; }
 pings() { guest run -t 60 "$1" "ping -q -c 5 -i 0.2 -W 10 $2"; }
 world_pings() { world ping -q -c 5 -i 0.2 -W 10 "$1"; }
+# links_up: both NICs have their links, which a new MTU takes from them for a while.
+links_up() {
+    wait_for 20 grep -qx 1 /sys/class/net/hicamp-up0/carrier &&
+        wait_for 20 world grep -qx 1 /sys/class/net/w0/carrier
+}
 offloaded() { hicampctl flow dump | grep 'in_port=0.32768' | grep -q output=; }
 
 # both_ways: 4 MB of random bytes go both ways by TCP, unharmed.
@@ -111,12 +116,14 @@ check mtu_follows_the_nic test "$(cat /sys/class/net/hicamp-up0/mtu)" = 9000
 check port_has_the_mtu test "$(port_up mtu)" = 9000
 check mtu_beyond_the_nics_is_refused sh -c '! ip link set hicamp-up0 mtu 9001'
 guest run a "ip link set eth0 mtu 9000"
+check links_come_back_with_large_frames links_up
 check large_frames_reach_the_world guest run -t 60 a \
     "ping -q -c 3 -i 0.2 -W 10 -s 8900 $WORLD"
 check large_frames_reach_the_guest world ping -q -c 3 -i 0.2 -W 10 -M do \
     -s 8900 10.0.0.1
 world ip link set w0 mtu 1500
 ip link set "$NIC" mtu 1500
+check links_come_back links_up
 before=$(port_up drop_mtu)
 guest run -t 30 a "ping -q -c 3 -i 0.2 -W 1 -s 8900 $WORLD" > /dev/null 2>&1
 check frames_too_large_are_counted test "$(port_up drop_mtu)" -gt "$before"
@@ -128,7 +135,7 @@ check carrier_goes_with_the_nic test "$(cat /sys/class/net/hicamp-up0/carrier)" 
 ip link set "$NIC" up
 check carrier_comes_with_the_nic wait_for 10 \
     grep -qx 1 /sys/class/net/hicamp-up0/carrier
-check guest_reaches_the_world_again pings a $WORLD
+check guest_reaches_the_world_again wait_for 20 pings a $WORLD
 ip addr add 10.0.0.200/24 dev ovsbr0
 check world_reaches_the_bridge world_pings 10.0.0.200
 check bridge_reaches_the_world ping -q -c 5 -i 0.2 -W 10 $WORLD
