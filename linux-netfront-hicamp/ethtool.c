@@ -66,6 +66,7 @@ static const struct hnf_stat hnf_stats[] = {
 	HNF_RX(drop_nomem),
 	HNF_RX(drop_rep),
 	HNF_RX(csum_fixup),
+	HNF_RX(shown),
 	HNF_RX(issued),
 	HNF_RX(reused),
 	HNF_RX(evicted),

@@ -80,6 +80,7 @@ struct hnf_rx_stats {
 	u64 drop_nomem;
 	u64 drop_rep;		/* fabric: nobody serves the representor */
 	u64 csum_fixup;		/* GSO without partial checksum */
+	u64 shown;		/* packets in the window, not copied */
 	u64 issued;		/* runs issued */
 	u64 reused;		/* runs that the stack gave back */
 	u64 evicted;		/* runs given up to slow readers */
@@ -186,6 +187,7 @@ struct hnf_rx {
 struct hicamp_fabric_ops;
 struct hicamp_uplink_ops;
 struct hnf_port;
+struct hnf_window;
 
 /* Ours while we have the skb. */
 struct hnf_tx_cb {
@@ -221,6 +223,7 @@ static inline struct hnf_tx_cb *hnf_tx_cb(struct sk_buff *skb)
  * @retry: looks again where no event is to be expected
  * @hold: frees what is on @tx.held
  * @net_rx_run: uplinks: in which run of NET_RX the last packet came; a hint
+ * @window: uplinks: where payload is shown, or NULL; under rtnl, NAPI disabled
  * @tx_stats: under the tx lock
  * @rx_stats: under @rx_lock
  */
@@ -249,6 +252,7 @@ struct hnf_queue {
 	struct timer_list retry;
 	struct hrtimer hold;
 	unsigned int net_rx_run;
+	struct hnf_window *window;
 };
 
 /* Ring sizes in entries. */
@@ -340,6 +344,14 @@ unsigned long hnf_share_shrink(struct hnf_queue *q, unsigned long nr);
 /* fabric.c */
 struct net_device *hnf_fabric_rep(struct hnf_port *np, u32 port);
 void hnf_uplink_deliver(struct hnf_port *np, struct sk_buff *skb);
+
+/* window.c */
+struct sk_buff *hnf_window_build(struct hnf_queue *q, u32 slot,
+				 const struct hicamp_pkt *pkt);
+void hnf_window_release(struct hnf_queue *q);
+void hnf_window_open(struct hnf_queue *q);
+void hnf_window_drain(struct hnf_queue *q);
+void hnf_window_close(struct hnf_queue *q, bool leak);
 
 /* ethtool.c */
 extern const struct ethtool_ops hnf_ethtool_ops;

@@ -17,6 +17,7 @@
  * core (operations), xmit.c and recv.c (hnf_queue_broken).
  */
 
+#include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/mm.h>
@@ -49,6 +50,8 @@ MODULE_PARM_DESC(max_queues,
 static unsigned int comp_entries = 512;
 module_param(comp_entries, uint, 0444);
 MODULE_PARM_DESC(comp_entries, "Entries of a completion ring (default 512)");
+
+#define HNF_DETACH_MS		20000
 
 /**
  * hnf_queue_broken - give a queue up until the next attach
@@ -176,12 +179,22 @@ static int hnf_queue_describe(struct hnf_queue *q, struct hicamp_queue *arg)
 	return 0;
 }
 
+/* A NIC may still read what we sent; Xen sees to it that this ends. */
 static int hnf_xen_detach(struct hnf_port *np)
 {
 	struct hicamp_port_detach arg = { .devid = np->devid };
+	unsigned int op = np->fabric ? HICAMP_OP_fabric_detach :
+				       HICAMP_OP_port_detach;
+	unsigned int ms;
+	int err;
 
-	return hicamp_hypercall(np->fabric ? HICAMP_OP_fabric_detach :
-				HICAMP_OP_port_detach, &arg);
+	for (ms = 0; ms < HNF_DETACH_MS; ms += 10) {
+		err = hicamp_hypercall(op, &arg);
+		if (err != -EBUSY)
+			break;
+		msleep(10);
+	}
+	return err;
 }
 
 /* The attach hypercall; what an earlier kernel left behind is cleared. */
@@ -335,6 +348,8 @@ static int hnf_queues_attach(struct hnf_port *np)
 		q->broken = false;
 		q->live = true;
 		__netif_tx_unlock_bh(txq);
+		if (np->uplink)
+			hnf_window_open(q);
 		if (netif_running(np->netdev))
 			hnf_queue_start(q);
 	}
@@ -411,6 +426,7 @@ int hnf_port_attach(struct hnf_port *np)
 void hnf_port_detach(struct hnf_port *np, bool forget)
 {
 	unsigned int i;
+	bool leak;
 
 	ASSERT_RTNL();
 	if (np->attached) {
@@ -423,13 +439,17 @@ void hnf_port_detach(struct hnf_port *np, bool forget)
 			netif_tx_stop_queue(txq);
 			__netif_tx_unlock_bh(txq);
 			hnf_queue_stop(q);
+			hnf_window_drain(q);
 			hnf_tx_unhold(q);
 			hnf_event_unbind(q);
 		}
 		np->attached = false;
 		for (i = 0; forget && i < np->nr_queues; i++)
 			hnf_share_forget(&np->queues[i]);
-		hnf_port_release(np, !forget && hnf_xen_keeps(np));
+		leak = !forget && hnf_xen_keeps(np);
+		hnf_port_release(np, leak);
+		for (i = 0; i < np->nr_queues; i++)
+			hnf_window_close(&np->queues[i], leak);
 	}
 	for (i = 0; forget && i < np->max_queues; i++) {
 		hnf_share_drain(&np->queues[i], true);

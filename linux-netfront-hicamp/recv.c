@@ -257,6 +257,7 @@ static int hnf_rx_packet(struct hnf_queue *q, u32 slot, u32 avail)
 	struct sk_buff *skb;
 	unsigned int slots;
 	int payload;
+	u32 extents;
 
 	memcpy(&pkt, hnf_slot(q->rings.rx, q->rings.rx_slots, slot),
 	       sizeof(pkt));
@@ -269,12 +270,19 @@ static int hnf_rx_packet(struct hnf_queue *q, u32 slot, u32 avail)
 	if (unlikely(slots > avail))
 		return -EPROTO;
 
-	payload = hnf_rx_claim(q, slot + HICAMP_HDR_SLOTS(pkt.inline_len),
-			       pkt.nr_extents, part);
-	if (unlikely(payload < 0))
-		return payload;
-
-	skb = hnf_rx_build(q, slot, &pkt, part, payload);
+	extents = slot + HICAMP_HDR_SLOTS(pkt.inline_len);
+	if (unlikely(q->window) && pkt.nr_extents &&
+	    READ_ONCE(hnf_extent(q->rings.rx, q->rings.rx_slots, extents,
+				 0)->type) == HICAMP_EXT_PLACE) {
+		skb = hnf_window_build(q, slot, &pkt);
+		if (IS_ERR(skb))
+			return PTR_ERR(skb);
+	} else {
+		payload = hnf_rx_claim(q, extents, pkt.nr_extents, part);
+		if (unlikely(payload < 0))
+			return payload;
+		skb = hnf_rx_build(q, slot, &pkt, part, payload);
+	}
 	if (likely(skb) && unlikely(!hnf_rx_deliver(q, skb, &pkt))) {
 		q->rx_stats.drop_malformed++;
 		dev_kfree_skb_any(skb);
@@ -352,6 +360,7 @@ int hnf_poll(struct napi_struct *napi, int budget)
 	spin_lock(&q->rx_lock);
 	cons = q->rx.cons;
 	fill = q->rx.fill_prod;
+	hnf_window_release(q);
 	work = hnf_rx(q, budget);
 	hnf_pool_refill(q);
 	hnf_rx_kick(q, q->rx.cons != cons || q->rx.fill_prod != fill);

@@ -15,6 +15,7 @@
 #include "list.h"
 #include "sched.h"
 #include "mm.h"
+#include "pt.h"
 #include "call.h"
 
 #endif /* EMUL_H */

@@ -198,6 +198,7 @@ struct domain {
     struct rcu_head emul_rcu;
     struct domain *emul_next;
     bool emul_log_dirty;
+    bool emul_iommu;                    /* its devices have own tables */
     unsigned int emul_evtchn_limit;     /* free channels that remain */
     bool emul_evtchn_used[EMUL_EVTCHNS];
     unsigned int emul_evtchn_events[EMUL_EVTCHNS];
@@ -290,6 +291,7 @@ void init_timer(struct timer *t, void (*function)(void *data), void *data,
 void set_timer(struct timer *t, s_time_t expires);
 void stop_timer(struct timer *t);
 void kill_timer(struct timer *t);
+#define timer_is_active(t)      (read_atomic(&(t)->emul_status) == EMUL_TIMER_SET)
 #define migrate_timer(t, to)    write_atomic(&(t)->cpu, emul_check_cpu(to))
 
 /* Timers that are set, or not killed yet. */

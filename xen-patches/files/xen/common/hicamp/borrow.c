@@ -13,6 +13,9 @@
  *   - Whoever takes a packet out of the table, under comp_lock, and nobody
  *     else, gives back what it borrows: packet_done() when the last output is
  *     through, or take_back(), which closes the packet to readers first.
+ *   - A packet that a window holds (window.c) is in the table, but not in its
+ *     ring, where those who take back look.  When its sender goes before, it is
+ *     parted from it, and the window gives back what it borrows.
  *
  * Invariant: a packet in the table holds everything that its extents name, and
  * an entry of the completion ring is kept for each until it has been given
@@ -49,6 +52,7 @@ struct borrower {
     uint32_t seq;               /* goes up from packet to packet */
     uint16_t prev, next;
     bool refs;                  /* borrows from runs */
+    bool held;                  /* by a window: not in the ring */
 };
 
 static void cf_check borrow_age(void *data);
@@ -79,10 +83,27 @@ void borrow_free(struct queue *q)
     xfree(q->borrow);
 }
 
+/* Put a place into the ring, before another. */
+static void link_before(struct queue *q, uint16_t slot, uint16_t next)
+{
+    struct borrower *b = &q->borrow[slot];
+
+    b->next = next;
+    b->prev = q->borrow[next].prev;
+    q->borrow[b->prev].next = slot;
+    q->borrow[next].prev = slot;
+}
+
+static void unlink(struct queue *q, const struct borrower *b)
+{
+    q->borrow[b->prev].next = b->next;
+    q->borrow[b->next].prev = b->prev;
+}
+
 /* Enter plid, for which an entry of the ring is kept; the reference is ours. */
 static void enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
 {
-    struct borrower *end = &q->borrow[q->comp_size], *b;
+    struct borrower *b;
     uint16_t slot;
 
     spin_lock(&q->comp_lock);
@@ -93,10 +114,7 @@ static void enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
     b->plid = plid;
     b->seq = q->borrow_seq++;
     b->refs = refs;
-    b->prev = end->prev;
-    b->next = q->comp_size;
-    q->borrow[end->prev].next = slot;
-    end->prev = slot;
+    link_before(q, slot, q->comp_size);
     line_meta(plid)->slot = slot;
     add_sized(&q->borrow_nr, 1);
     add_sized(&q->borrow_frames, frames);
@@ -166,25 +184,37 @@ bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
     return done;
 }
 
-/*
- * Take plid out of the table; its entry of the ring stays reserved.  False: it
- * is not there, somebody else has it.
- */
-static bool borrow_leave(struct queue *q, plid_t plid)
+/* Its place; NULL: it is in none, somebody else has it. */
+static struct borrower *borrow_find(struct queue *q, plid_t plid)
 {
     uint16_t slot = line_meta(plid)->slot;
-    struct borrower *b;
 
     ASSERT(spin_is_locked(&q->comp_lock));
 
     /* The packet may be of another queue that was in q's place. */
-    if ( slot >= q->comp_size || q->borrow[slot].plid != plid )
+    return slot < q->comp_size && q->borrow[slot].plid == plid
+           ? &q->borrow[slot] : NULL;
+}
+
+/*
+ * Take plid out of the table; its entry of the ring stays reserved.  False: it
+ * is not there.
+ */
+static bool borrow_leave(struct queue *q, plid_t plid)
+{
+    struct borrower *b = borrow_find(q, plid);
+
+    if ( !b )
         return false;
 
-    b = &q->borrow[slot];
     b->plid = PLID_NONE;
-    q->borrow[b->prev].next = b->next;
-    q->borrow[b->next].prev = b->prev;
+    if ( unlikely(b->held) )
+    {
+        b->held = false;
+        add_sized(&q->borrow_held, -1);
+    }
+    else
+        unlink(q, b);
 
     return true;
 }
@@ -283,14 +313,23 @@ bool packet_output(plid_t plid)
     return true;
 }
 
+/*
+ * Whose packet it is.  NULL: the port, or its queue, is gone, and it was taken
+ * back.  There may be another in its place; borrow_find() tells.
+ */
+static struct queue *sender(const struct line_meta *m)
+{
+    const struct port *port = port_by_id(m->port);
+
+    return port ? port_queue(port, m->queue) : NULL;
+}
+
 /* The last output of a packet that borrows is through. */
 static void packet_return(plid_t plid, const struct line_meta *m)
 {
     struct packet *pkt = line_data(plid);
-    struct port *port = port_by_id(m->port);
-    struct queue *q = port ? port_queue(port, m->queue) : NULL;
+    struct queue *q = sender(m);
 
-    /* Without the port, or with another in its place, it was taken back. */
     if ( !q )
         return;
 
@@ -298,7 +337,7 @@ static void packet_return(plid_t plid, const struct line_meta *m)
     if ( borrow_leave(q, plid) )
     {
         borrow_end(q, plid,
-                   payload_put(port->hd, plid, pkt, pkt->hdr.nr_extents),
+                   payload_put(q->port->hd, plid, pkt, pkt->hdr.nr_extents),
                    HICAMP_COMP_OK);
         line_put(plid); /* not the last: our caller has one */
     }
@@ -723,7 +762,123 @@ void borrow_arm(struct queue *q)
     spin_unlock(&q->comp_lock);
 }
 
+/* ---- Held by a window ---------------------------------------------------- */
+
+bool borrow_hold(plid_t plid)
+{
+    const struct line_meta *m = line_meta(plid);
+    struct queue *q = packet_borrows(m) ? sender(m) : NULL;
+    struct borrower *b;
+    bool held = false;
+
+    if ( !q )
+        return false;
+
+    spin_lock(&q->comp_lock);
+    b = borrow_find(q, plid);
+    if ( b && !q->dead && read_atomic(&m->state) == PAYLOAD_BORROWED )
+    {
+        ASSERT(!b->held);
+        unlink(q, b);
+        b->held = held = true;
+        add_sized(&q->borrow_held, 1);
+    }
+    spin_unlock(&q->comp_lock);
+
+    return held;
+}
+
+bool borrow_unhold(plid_t plid)
+{
+    struct queue *q = sender(line_meta(plid));
+    struct borrower *b;
+    uint16_t next;
+
+    if ( !q )
+        return false;
+
+    spin_lock(&q->comp_lock);
+    b = borrow_find(q, plid);
+    if ( b )
+    {
+        ASSERT(b->held);
+        /* It is among the oldest. */
+        for ( next = q->borrow[q->comp_size].next; next != q->comp_size;
+              next = q->borrow[next].next )
+            if ( (int32_t)(q->borrow[next].seq - b->seq) > 0 )
+                break;
+        link_before(q, b - q->borrow, next);
+        b->held = false;
+        add_sized(&q->borrow_held, -1);
+    }
+    spin_unlock(&q->comp_lock);
+    borrow_watch(q);
+
+    return b;
+}
+
+/*
+ * A packet that a window holds is none of q's any more: it is the window's, with
+ * the table's reference and the frames.
+ */
+static void part(struct queue *q, plid_t plid)
+{
+    struct packet *pkt = line_data(plid);
+    struct line_meta *m = line_meta(plid);
+    unsigned int i, frames = 0;
+
+    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
+    {
+        const struct hicamp_extent *e = packet_extent(plid, pkt, i);
+
+        frames += PFN_UP(e->offset + e->len);
+    }
+
+    borrow_leave(q, plid);
+    use_close(&m->use);
+    write_atomic(&m->state, PAYLOAD_PARTED);
+    count(q, CNT(torn));
+    borrow_end(q, plid, frames, HICAMP_COMP_TORN);
+}
+
+void borrow_part(plid_t plid)
+{
+    struct queue *q = sender(line_meta(plid));
+
+    if ( !q )
+        return;
+
+    spin_lock(&q->comp_lock);
+    if ( borrow_find(q, plid) )
+        part(q, plid);
+    spin_unlock(&q->comp_lock);
+}
+
+void borrow_let_go(plid_t plid)
+{
+    if ( !borrow_unhold(plid) )
+    {
+        struct packet *pkt = line_data(plid);
+
+        payload_put(NULL, plid, pkt, pkt->hdr.nr_extents);
+        packet_put(plid); /* the table's reference */
+    }
+    packet_done(plid);
+}
+
 /* ---- The sender goes ----------------------------------------------------- */
+
+/* What windows hold.  q is dead, so no more will be. */
+static void part_all(struct queue *q)
+{
+    unsigned int slot;
+
+    spin_lock(&q->comp_lock);
+    for ( slot = 0; q->borrow_held && slot < q->comp_size; slot++ )
+        if ( q->borrow[slot].plid != PLID_NONE && q->borrow[slot].held )
+            part(q, q->borrow[slot].plid);
+    spin_unlock(&q->comp_lock);
+}
 
 int borrow_withdraw(struct queue *q)
 {
@@ -732,6 +887,9 @@ int borrow_withdraw(struct queue *q)
     unsigned int n = 0;
 
     ASSERT(q->dead);
+
+    if ( unlikely(read_atomic(&q->borrow_held)) )
+        part_all(q);
 
     for ( ; ; )
     {

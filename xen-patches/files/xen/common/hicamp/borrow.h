@@ -21,6 +21,7 @@ enum payload_state {
     PAYLOAD_BORROWED,   /* where the extents say: use it by packet_use() */
     PAYLOAD_COPIED,     /* in lines of ours, see packet_lines() */
     PAYLOAD_TORN,       /* nowhere: drop the packet */
+    PAYLOAD_PARTED,     /* a window's, without its sender: drop likewise */
 };
 
 /* How old a borrowed payload may become, and how many may wait: parameters. */
@@ -214,6 +215,22 @@ int borrow_recall(struct hicamp_domain *hd, const uint32_t *indices,
  * held and no lock below it, the RCU read section.
  */
 int borrow_withdraw(struct queue *q);
+
+/*
+ * A window holds the packet, with one of its outputs: nobody takes its payload
+ * back, though its sender may be parted from it.  False: it does not borrow, is
+ * being taken back, or is in hand.  As packet_done().
+ */
+bool borrow_hold(plid_t plid);
+/* Not any more.  False: it has been parted from its sender. */
+bool borrow_unhold(plid_t plid);
+/* Part it from its sender now, to whom it is completed as torn. */
+void borrow_part(plid_t plid);
+/*
+ * The window has done with the packet: borrow_unhold() and packet_done(); gives
+ * back what it borrows if its sender cannot.
+ */
+void borrow_let_go(plid_t plid);
 
 /* As borrow_watch() when there is something to watch. */
 void borrow_arm(struct queue *q);

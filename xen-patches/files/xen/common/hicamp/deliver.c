@@ -18,12 +18,14 @@
 #include "offload.h"
 #include "pace.h"
 #include "ring.h"
+#include "window.h"
 
 /* Rx slots that the largest packet can take. */
 #define RX_SLOTS_MAX    HICAMP_PKT_SLOTS_MAX
 
 enum outcome {
     DELIVERED,
+    SHOWN,          /* likewise, and a window has the packet now */
     DROPPED,        /* the packet is done with, nothing was consumed */
     STALLED,        /* no buffer, or no room: the packet stays */
     YIELDED,        /* this CPU has got something else to do: likewise */
@@ -454,8 +456,12 @@ static enum outcome deliver_packet(struct queue *q, const struct waiting *w,
     s.room = 0;
     s.nr = 0;
 
-    rc = copy_payload(&s, plid, pkt, how);
-    if ( likely(rc == DELIVERED) )
+    if ( unlikely(q->window) && how != STRAIGHT &&
+         window_show(q, plid, pkt, s.ext, &s.nr) )
+        rc = SHOWN;
+    else
+        rc = copy_payload(&s, plid, pkt, how);
+    if ( likely(rc == DELIVERED) || rc == SHOWN )
     {
         put_slots(q, w, pkt, &s);
         q->rx_room -= HICAMP_PKT_SLOTS(pkt->hdr.inline_len, s.nr);
@@ -560,13 +566,14 @@ static unsigned int deliver_locked(struct queue *q, unsigned int budget,
             continue;
         }
 
-        if ( rc == DELIVERED )
+        if ( rc == DELIVERED || rc == SHOWN )
         {
             bytes += packet_len(plid);
             packets++;
         }
         dequeue(q);
-        packet_done(plid);
+        if ( likely(rc != SHOWN) )
+            packet_done(plid);
     }
 
     publish(q, packets, *left && how != FOR_CALLER);

@@ -29,6 +29,7 @@
 #include "segment.h"
 #include "stats.h"
 #include "switch.h"
+#include "window.h"
 
 /* Line memory when the command line does not say. */
 #define MEM_DEFAULT     MB(64)
@@ -290,6 +291,8 @@ union arg {
     struct hicamp_port_rate rate;
     struct hicamp_port_addrs addrs;
     struct hicamp_meter meter;
+    struct hicamp_window window;
+    struct hicamp_window_release release;
 };
 
 static const struct {
@@ -325,6 +328,8 @@ static const struct {
     CMD(meter, meter, ADMIN),
     CMD(fabric_attach, port_attach, ADMIN),
     CMD(fabric_detach, port_detach, ADMIN),
+    CMD(window_open, window, ADMIN),
+    CMD(window_release, window_release, ADMIN),
 #undef CMD
 };
 
@@ -426,6 +431,10 @@ static int dispatch(struct domain *d, unsigned int cmd, union arg *a,
         return fabric_attach(d, &a->attach);
     case HICAMP_OP_fabric_detach:
         return fabric_detach(d, &a->detach);
+    case HICAMP_OP_window_open:
+        return window_open(d, &a->window);
+    case HICAMP_OP_window_release:
+        return window_release(d, &a->release);
     }
 
     return -ENOSYS;

@@ -11,6 +11,7 @@
  *   orphan_lock       since when nobody serves the fabric (fabric.c)
  *   flow writer       classify.c
  *   queue.rx_lock     one rx and fill ring: deliver
+ *   window.lock       which places of a window show what (window.c)
  *   queue.comp_lock   one comp ring and table of borrowers
  *   queue.wait_lock   what waits for one queue
  *   limit.lock        what a port, or a meter, has let pass (meter.c)
@@ -30,7 +31,8 @@
  * A queue's clocks run in the timer softirq: that of borrow.c takes comp_lock
  * and those below it, and is set under comp_lock; that of pace.c takes rx_lock
  * alone, and is set under it; that of poll.c does what a doorbell does, and is
- * set under poll_lock.  All are killed under ctl_lock alone.  An idle
+ * set under poll_lock; that of window.c takes its lock and comp_lock, and is set
+ * under rx_lock.  All are killed under ctl_lock alone.  An idle
  * CPU (offload.c) takes the locks that deliver() takes, in a softirq.  Waiting
  * for the uses of a packet or a run to end, and a reader's waiting for the copy
  * of a packet that is being taken back, are no locks: they last one copy.  Who
@@ -54,6 +56,7 @@
 #include "pace.h"
 #include "poll.h"
 #include "queue.h"
+#include "window.h"
 
 #define MTU_MIN         68
 #define MTU_MAX         (HICAMP_LEN_MAX - 14)
@@ -184,8 +187,26 @@ static void cf_check set_free_rcu(struct rcu_head *head)
 }
 
 /*
- * Take a port out of service.  -ERESTART: call again.  In the RCU section,
- * ctl_lock is held.
+ * Does a window hold packets that the port has sent?  If it detaches of its own
+ * will its guest would get frames back that a NIC still reads.
+ */
+static bool port_is_held(const struct port *port)
+{
+    const struct queue_set *set = port->queues;
+    unsigned int i, held = 0;
+
+    if ( port->going )
+        return false;
+
+    for ( i = 0; i < set->nr; i++ )
+        held += read_atomic(&set->q[i]->borrow_held);
+
+    return held;
+}
+
+/*
+ * Take a port out of service.  -ERESTART: call again.  -EBUSY: likewise, but a
+ * while later.  In the RCU section, ctl_lock is held.
  */
 static int port_withdraw(struct port *port)
 {
@@ -210,9 +231,14 @@ static int port_withdraw(struct port *port)
         write_atomic(&port->state, PORT_DETACHING);
     }
 
+    if ( unlikely(port_is_held(port)) )
+        return -EBUSY;
+
     for ( i = 0; i < set->nr; i++ )
     {
-        rc = queue_drain(set->q[i]);
+        rc = window_close(set->q[i]);
+        if ( !rc )
+            rc = queue_drain(set->q[i]);
         if ( !rc )
             rc = borrow_withdraw(set->q[i]);
         if ( rc )

@@ -39,6 +39,7 @@ struct pair {
 
 struct borrower;
 struct guard;
+struct window;
 
 /* Counters of the interface, and some that are added to them when read. */
 enum {
@@ -96,6 +97,7 @@ struct queue {
     uint16_t borrow_avail;      /* first free place, R/W(comp_lock) */
     unsigned int borrow_nr;     /* packets under way, W(comp_lock) */
     unsigned int borrow_frames; /* frames they hold, W(comp_lock) */
+    unsigned int borrow_held;   /* of borrow_nr, by windows, W(comp_lock) */
     uint32_t borrow_seq;        /* of the next, R/W(comp_lock) */
     uint32_t age_mark;          /* packets before it are old, R/W(comp_lock) */
     bool aging;                 /* the clock is set, W(comp_lock) */
@@ -120,6 +122,7 @@ struct queue {
     uint32_t rx_prod;           /* R/W(rx_lock) */
     uint32_t rx_room;           /* rx slots known to be free, R/W(rx_lock) */
     uint32_t fill_cons;         /* R/W(rx_lock) */
+    struct window *window;      /* window.c, or NULL; fixed once set */
 
     uint64_t cnt[CNT_NR];
 };

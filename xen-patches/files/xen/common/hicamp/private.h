@@ -49,7 +49,7 @@
 #define HICAMP_FEATURES         (HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME | \
                                  HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT | \
                                  HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT | \
-                                 HICAMP_FEAT_METER)
+                                 HICAMP_FEAT_METER | HICAMP_FEAT_WINDOW)
 #define HICAMP_PREEMPT_EVERY    64   /* entries between preemption checks    */
 
 #define PORT_INDEX(id)          ((id) & 0xffffu)

@@ -13,6 +13,7 @@
 #include "poll.h"
 #include "queue.h"
 #include "ring.h"
+#include "window.h"
 
 /* ---- In service ---------------------------------------------------------- */
 
@@ -126,6 +127,7 @@ void queue_unmap(struct queue *q)
 void queue_free(struct queue *q)
 {
     borrow_free(q);
+    window_free(q);
     pace_stop(q);
     kill_timer(&q->poll_timer);
     xfree(q->pairs);

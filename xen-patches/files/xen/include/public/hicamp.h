@@ -75,6 +75,8 @@
 
 #define HICAMP_OP_fabric_attach 48   /* administrator   hicamp_port_attach   */
 #define HICAMP_OP_fabric_detach 49   /* administrator   hicamp_port_detach   */
+#define HICAMP_OP_window_open   50   /* administrator   hicamp_window        */
+#define HICAMP_OP_window_release 51  /* administrator   hicamp_window_release */
 
 /*
  * HICAMP_OP_version: the handshake, first call of everybody.
@@ -91,6 +93,7 @@
 #define HICAMP_FEAT_SEALED      (1u << 4) /* runs may be sealed               */
 #define HICAMP_FEAT_EDIT        (1u << 5) /* actions that change packets      */
 #define HICAMP_FEAT_METER       (1u << 6) /* meters, and an action for them   */
+#define HICAMP_FEAT_WINDOW      (1u << 7) /* payload shown, not copied        */
 
 struct hicamp_version {
     uint32_t version;       /* in: caller's version; out: Xen's */
@@ -250,9 +253,10 @@ struct hicamp_pkt {
 
 struct hicamp_extent {
     uint64_t name;          /* by type: frame, reference or segment id;
-                             * rx: the fill entry's id */
+                             * rx: the fill entry's id; PLACE: the frame */
     uint32_t offset;        /* bytes, into what name names; rx: 0, the
-                             * buffer is filled from its beginning */
+                             * buffer is filled from its beginning; PLACE:
+                             * into the window */
     uint16_t len;           /* bytes, not 0 */
     uint16_t type;          /* HICAMP_EXT_* */
 };
@@ -280,6 +284,7 @@ struct hicamp_extent {
 #define HICAMP_EXT_REF          1
 #define HICAMP_EXT_SEGMENT      2
 #define HICAMP_EXT_FILL         3   /* rx only */
+#define HICAMP_EXT_PLACE        4   /* rx only: see HICAMP_OP_window_open */
 
 struct hicamp_slot {
     uint8_t  bytes[HICAMP_SLOT_BYTES];
@@ -375,6 +380,9 @@ struct hicamp_port_attach {
  *
  *   -ENOENT      no port for this devid
  *   -ENOTCONN    not attached
+ *   -EBUSY       out of service, but a NIC may still read what the caller sent
+ *                (HICAMP_OP_window_open): call again a while later.  Frames of
+ *                packets that have no completion must not be used until then
  */
 struct hicamp_port_detach {
     uint32_t devid;
@@ -545,6 +553,77 @@ struct hicamp_segment_batch {
     uint64_t ops;           /* guest address of nr struct hicamp_segment_op */
     uint32_t nr;            /* 1 to 4096 */
     uint32_t done;          /* in: 0; out */
+};
+
+/* ---- Windows (administrator) --------------------------------------------- */
+
+/*
+ * HICAMP_OP_window_open: from now on show the caller large payload that a queue
+ * of its port receives, instead of copying it.  For a port whose packets go on
+ * to a NIC and are seldom looked at.
+ *
+ * A place is a page of the caller, and the page-table entry by which it maps it,
+ * read-write.  While a place shows payload, the entry maps a frame of the sender,
+ * read-only, and the page itself is not to be seen.  Who gives the places away
+ * meanwhile, or changes the entries, harms only himself.
+ *
+ * A packet is shown if its payload is of at least min_bytes, stands in FRAME
+ * extents, takes at most pages places, and so many are free; else it is copied.
+ * In rx it has an extent of type PLACE for each page: name is the machine frame,
+ * for DMA, offset says where in the window the bytes are (a place begins at its
+ * index times 4096).  Bytes of the frame beside them are the sender's own affair;
+ * they are seen, too.
+ *
+ * The sender gets its frames back when the packet is released; until then it
+ * cannot detach its port.  Packets that are not released within 10 seconds are
+ * taken back (shown_lost), and the window shows no more.
+ *
+ * A window ends with the queue: by then all that it showed must be out of the
+ * NIC's hands.
+ *
+ *   -EOPNOTSUPP  the caller is not 64-bit PV, or has an IOMMU's tables of its
+ *                own, in which others' frames are not
+ *   -ENOENT      no such port of the caller
+ *   -ENOTCONN    not attached, or no such queue
+ *   -EBUSY       it has got a window
+ *   -EINVAL      nr, pages; an entry does not map the page
+ *   -ENOMEM      Xen is short of memory
+ */
+#define HICAMP_WINDOW_MAX       1024    /* places */
+
+struct hicamp_place {
+    uint64_t frame;         /* the page */
+    uint64_t pte;           /* machine address of the entry */
+};
+
+struct hicamp_window {
+    uint32_t port;
+    uint16_t queue;
+    uint16_t pages;         /* of a packet, 1 to HICAMP_EXTENTS_MAX */
+    uint32_t min_bytes;
+    uint32_t nr;            /* 1 to HICAMP_WINDOW_MAX */
+    uint64_t places;        /* guest address of nr struct hicamp_place */
+    uint64_t pad;
+};
+
+/*
+ * HICAMP_OP_window_release: nobody reads these packets any more.  A packet is
+ * named by the place of its first extent.  The batch ends with its first error;
+ * done tells, also then, how many before it have been released.
+ *
+ *   -ENOENT      no such port of the caller, or no window; no packet begins at
+ *                this place
+ *   -EINVAL      nr
+ */
+#define HICAMP_RELEASE_MAX      1024
+
+struct hicamp_window_release {
+    uint32_t port;
+    uint16_t queue;
+    uint16_t pad;
+    uint32_t nr;            /* 1 to HICAMP_RELEASE_MAX */
+    uint32_t done;          /* in: 0; out */
+    uint64_t places;        /* guest address of nr uint16_t */
 };
 
 /* ---- Domains and parameters (administrator) ------------------------------ */
@@ -831,7 +910,9 @@ struct hicamp_port_addrs {
     X(rx_straight)          /* rx: delivered without waiting in line */     \
     X(tx_polls)             /* tx: looks at the ring without a doorbell */ \
     X(tx_idle_polls)        /* ... of them, by idle CPUs */                 \
-    X(tx_idle_ns)           /* tx: time that these took */
+    X(tx_idle_ns)           /* tx: time that these took */               \
+    X(rx_shown)             /* of rx_packets, shown in a window */          \
+    X(shown_lost)           /* rx: ... and not released for too long */
 
 #define HICAMP_COUNTER_ENUM(name) HICAMP_CNT_##name,
 enum hicamp_counter {

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/******************************************************************************
+ * test-window.c
+ *
+ * Payload that is shown instead of copied: who sees what when, that senders get
+ * it back, and that nobody else is harmed by a driver domain that cheats.
+ */
+
+#include "traffic.h"
+#include "pvmap.h"
+
+#define PLACES          32
+#define BIG             10000   /* bytes of payload: three pages, or four */
+
+/* The one with the window, and its op. */
+static struct guest *up;
+static struct hicamp_place places[HICAMP_WINDOW_MAX];
+
+void test_setup(void)
+{
+    guests_boot("4M");
+}
+
+static struct hicamp_window window(unsigned int nr)
+{
+    unsigned int i;
+
+    for ( i = 0; i < nr; i++ )
+        places[i] = (struct hicamp_place){
+            .frame = emul_pt_own(i), .pte = emul_pt_entry(i),
+        };
+
+    return (struct hicamp_window){
+        .port = up->port, .pages = min(17u, nr), .min_bytes = PAGE_SIZE, .nr = nr,
+        .places = (unsigned long)places,
+    };
+}
+
+static int open_as(struct domain *d, struct hicamp_window op)
+{
+    emul_set_current(d);
+
+    return do_hicamp_op(HICAMP_OP_window_open, guest_handle_from_ptr(&op, void));
+}
+
+/* a and b send group 1 to up, which has a window of this many places. */
+static void world(unsigned int nr)
+{
+    a = guest_new();
+    b = guest_new();
+    up = guest_fabric();
+    up = guest_add(up->d, 7, 64, 64, 64, 64);
+    guest_buffers(up, 16, 0);
+    guest_fill(up);
+    flow(a, 1, &up, 1);
+    flow(b, 1, &up, 1);
+    emul_pt_create(up->d, nr);
+    CHECK_EQ(open_as(up->d, window(nr)), 0);
+}
+
+static void end(void)
+{
+    emul_pt_destroy();
+    guests_end();
+}
+
+static int release(const uint16_t *at, unsigned int nr, unsigned int *done)
+{
+    struct hicamp_window_release op = {
+        .port = up->port, .nr = nr, .places = (unsigned long)at,
+    };
+    int rc;
+
+    emul_set_current(up->d);
+    rc = do_hicamp_op(HICAMP_OP_window_release, guest_handle_from_ptr(&op, void));
+    if ( done )
+        *done = op.done;
+
+    return rc;
+}
+
+static int release_one(uint16_t at)
+{
+    return release(&at, 1, NULL);
+}
+
+/* A packet that up has got, as it stands in the ring. */
+struct shown {
+    struct hicamp_pkt h;
+    struct hicamp_extent ext[HICAMP_EXTENTS_MAX];
+    uint16_t at;                /* its first place */
+};
+
+static bool next_shown(struct shown *s)
+{
+    unsigned int i, slots;
+
+    if ( up->rx_cons == read_atomic(&up->ctrl->rx_prod) )
+        return false;
+    memcpy(&s->h, guest_rx_slot(up, up->rx_cons), sizeof(s->h));
+    slots = HICAMP_HDR_SLOTS(s->h.inline_len);
+    for ( i = 0; i < s->h.nr_extents; i++ )
+        memcpy(&s->ext[i], (const struct hicamp_extent *)
+               guest_rx_slot(up, up->rx_cons + slots + i / 4) + i % 4,
+               sizeof(s->ext[i]));
+    up->rx_cons += HICAMP_PKT_SLOTS(s->h.inline_len, s->h.nr_extents);
+    write_atomic(&up->ctrl->rx_cons, up->rx_cons);
+    s->at = s->ext[0].offset >> PAGE_SHIFT;
+
+    return true;
+}
+
+/* Are the bytes of p where s says, to a NIC and (look) to the driver? */
+static void expect_shown(const struct shown *s, const struct guest *from,
+                         const struct pkt *p, bool look)
+{
+    static uint8_t want[HICAMP_LEN_MAX + 1];
+    const uint8_t *at = want + p->h.inline_len;
+    unsigned int i;
+
+    pkt_bytes(p, from, want);
+    CHECK_EQ(s->h.len, p->h.len);
+    for ( i = 0; i < s->h.nr_extents; i++ )
+    {
+        const struct hicamp_extent *e = &s->ext[i];
+        uint32_t offset = PAGE_OFFSET(e->offset);
+
+        CHECK_EQ(e->type, HICAMP_EXT_PLACE);
+        CHECK(offset + e->len <= PAGE_SIZE);
+        CHECK(!memcmp(emul_guest(e->name) + offset, at, e->len));
+        if ( look )
+            CHECK(!memcmp(emul_pt_look(e->offset >> PAGE_SHIFT) + offset, at,
+                          e->len));
+        at += e->len;
+    }
+    CHECK_EQ(at - want, p->h.len);
+}
+
+static struct pkt send_big(struct guest *g, uint32_t id)
+{
+    struct pkt p = guest_send(g, 1, 64 + BIG, 64, id);
+
+    CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+
+    return p;
+}
+
+static bool own_again(unsigned int from, unsigned int to)
+{
+    for ( ; from < to; from++ )
+        if ( !emul_pt_own_again(from) )
+            return false;
+
+    return true;
+}
+
+/* ---- Showing and releasing ----------------------------------------------- */
+
+TEST(large_payload_is_shown_and_given_back_when_released)
+{
+    struct shown s;
+    struct pkt p;
+
+    world(PLACES);
+    p = send_big(a, 5);
+    CHECK(next_shown(&s));
+    expect_shown(&s, a, &p, false);
+    CHECK_EQ(COUNT(up, rx_shown), 1);
+    CHECK_EQ(COUNT(up, rx_packets), 1);
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 0);
+    CHECK_EQ(guest_info(a).borrowed, 1);
+
+    CHECK_EQ(release_one(s.at), 0);
+    completed(5, HICAMP_COMP_OK);
+    CHECK_EQ(guest_info(a).borrowed, 0);
+    CHECK(own_again(0, PLACES));
+    CHECK_EQ(release_one(s.at), -ENOENT);
+    end();
+}
+
+TEST(who_never_looks_is_never_flushed)
+{
+    unsigned int i;
+
+    world(PLACES);
+    CHECK_EQ(emul_flushes, 1); /* when it was opened */
+    for ( i = 0; i < 3 * PLACES; i++ )
+    {
+        struct pkt p = send_big(a, i);
+        struct shown s;
+
+        CHECK(next_shown(&s));
+        expect_shown(&s, a, &p, false);
+        CHECK_EQ(release_one(s.at), 0);
+        completed(i, HICAMP_COMP_OK);
+    }
+    CHECK_EQ(emul_flushes, 1);
+    end();
+}
+
+static void not_completed_yet(void)
+{
+    CHECK_EQ(a->ctrl->comp_prod, a->comp_cons);
+}
+
+TEST(who_looks_sees_the_payload_and_is_flushed_before_the_sender_has_it_back)
+{
+    unsigned int i, flushes;
+
+    world(4);
+    for ( i = 0; i < 8; i++ )
+    {
+        struct pkt p = send_big(a, i);
+        struct shown s;
+
+        CHECK(next_shown(&s));
+        expect_shown(&s, a, &p, true);
+        flushes = emul_flushes;
+        emul_flush_hook = not_completed_yet;
+        CHECK_EQ(release_one(s.at), 0);
+        emul_flush_hook = NULL;
+        CHECK_EQ(emul_flushes, flushes + 1);
+        completed(i, HICAMP_COMP_OK);
+        CHECK(emul_pt_look(s.at) == emul_guest(emul_pt_own(s.at)));
+    }
+    end();
+}
+
+TEST(small_packets_references_and_what_finds_no_places_are_copied)
+{
+    struct pkt p[12], q;
+    struct shown s[12];
+    unsigned int i, shown = 0;
+
+    world(8);
+    q = guest_send(a, 1, 64 + PAGE_SIZE - 1, 64, 99);
+    CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+    guest_expect(up, a, &q);
+    completed(99, HICAMP_COMP_OK);
+
+    q = pkt_new(a, 1, 64);
+    pkt_extent(&q, a, 0, BIG, true);
+    CHECK(guest_put(a, &q));
+    CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+    guest_expect(up, a, &q);
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 1);
+    CHECK_EQ(COUNT(up, rx_shown), 0);
+
+    for ( i = 0; i < 4; i++ )
+        p[i] = send_big(a, i);
+    shown = COUNT(up, rx_shown);
+    CHECK_EQ(shown, 2);
+    for ( i = 0; i < shown; i++ )
+    {
+        CHECK(next_shown(&s[i]));
+        expect_shown(&s[i], a, &p[i], false);
+    }
+    for ( ; i < 4; i++ )
+        guest_expect(up, a, &p[i]);
+    for ( i = 0; i < shown; i++ )
+        CHECK_EQ(release_one(s[i].at), 0);
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 4);
+    end();
+}
+
+TEST(a_batch_is_released_up_to_its_first_error)
+{
+    struct shown s[3];
+    uint16_t at[5];
+    unsigned int i, done;
+
+    world(PLACES);
+    for ( i = 0; i < 3; i++ )
+    {
+        send_big(a, i);
+        CHECK(next_shown(&s[i]));
+        at[i] = s[i].at;
+    }
+    at[3] = at[0];
+    at[4] = PLACES;
+    CHECK_EQ(release(at, 5, &done), -ENOENT);
+    CHECK_EQ(done, 3);
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 3);
+    CHECK_EQ(release(at + 4, 1, &done), -ENOENT);
+    CHECK_EQ(release(at, 0, &done), -EINVAL);
+    CHECK_EQ(release(at, HICAMP_RELEASE_MAX + 1, &done), -EINVAL);
+    CHECK_EQ(release((void *)8, 2, &done), -EFAULT);
+    end();
+}
+
+TEST(of_several_receivers_the_last_gives_it_back)
+{
+    struct guest *both[2];
+    struct shown s;
+    struct pkt p;
+
+    world(PLACES);
+    both[0] = b;
+    both[1] = up;
+    flow(a, 2, both, 2);
+    guest_starve(b);
+    p = guest_send(a, 2, 64 + BIG, 64, 1);
+    CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
+    CHECK(next_shown(&s));
+    expect_shown(&s, a, &p, false);
+    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 0);
+    /* It ages again, now that no window holds it. */
+    emul_advance(MILLISECS(5));
+    completed(1, HICAMP_COMP_OK);
+    CHECK_EQ(COUNT(a, copied_age), 1);
+    guest_fill(b);
+    CHECK_EQ(guest_doorbell(b, HICAMP_DOORBELL_RX), 0);
+    guest_expect(b, a, &p);
+    end();
+}
+
+/* ---- Nobody takes it from a NIC ------------------------------------------ */
+
+TEST(neither_age_nor_a_detach_takes_what_is_shown)
+{
+    struct shown s;
+    struct pkt p;
+
+    world(PLACES);
+    p = send_big(a, 1);
+    CHECK(next_shown(&s));
+    emul_advance(SECONDS(5));
+    CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 0);
+    CHECK_EQ(guest_detach(a), -EBUSY);
+    CHECK_EQ(guest_detach(a), -EBUSY);
+    expect_shown(&s, a, &p, true);
+    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(guest_detach(a), 0);
+    CHECK_EQ(guest_attach(a), 0);
+    end();
+}
+
+TEST(the_sender_dies_and_its_frames_stay_until_they_are_released)
+{
+    struct page_info *pg;
+    struct shown s;
+    struct pkt p;
+
+    world(PLACES);
+    p = send_big(a, 1);
+    CHECK(next_shown(&s));
+    pg = mfn_to_page(_mfn(s.ext[0].name));
+    guest_kill(a);
+    CHECK(pg->count_info & PGC_count_mask);
+    expect_shown(&s, a, &p, true);
+    CHECK_EQ(release_one(s.at), 0);
+    CHECK(!(pg->count_info & PGC_count_mask));
+    CHECK_EQ(host_info().lines_used, 0);
+    end();
+}
+
+TEST(the_senders_port_is_destroyed_under_a_packet)
+{
+    struct page_info *pg;
+    unsigned long before;
+    struct shown s;
+
+    world(PLACES);
+    pg = mfn_to_page(_mfn(a->pool));
+    before = pg->count_info;
+    send_big(a, 1);
+    CHECK(next_shown(&s));
+    CHECK_EQ(s.ext[0].name, a->pool);
+    CHECK_EQ(guest_destroy(a), 0);
+    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(host_info().lines_used, 0);
+    CHECK_EQ(pg->count_info, before);
+    end();
+}
+
+TEST(the_driver_domain_dies_with_packets_shown)
+{
+    struct shown s;
+
+    world(PLACES);
+    send_big(a, 1);
+    send_big(b, 2);
+    CHECK(next_shown(&s));
+    CHECK(emul_pt_look(s.at));
+    guest_kill(up);
+    completed(1, HICAMP_COMP_OK);
+    CHECK_EQ(guest_info(a).borrowed, 0);
+    CHECK_EQ(guest_info(b).borrowed, 0);
+    CHECK(own_again(0, PLACES));
+    end();
+}
+
+TEST(what_is_not_released_for_too_long_is_taken_back_and_the_window_closed)
+{
+    struct shown s, t;
+    struct pkt p;
+
+    world(PLACES);
+    send_big(a, 1);
+    CHECK(next_shown(&s));
+    emul_advance(SECONDS(6));
+    send_big(b, 2);
+    CHECK(next_shown(&t));
+    CHECK(emul_pt_look(s.at));
+    emul_flush_hook = not_completed_yet;
+    emul_advance(SECONDS(6));
+    emul_flush_hook = NULL;
+    completed(1, HICAMP_COMP_TORN);
+    CHECK_EQ(COUNT(up, shown_lost), 1);
+    CHECK_EQ(COUNT(a, torn), 1);
+    CHECK(emul_pt_look(s.at) == emul_guest(emul_pt_own(s.at)));
+    CHECK_EQ(guest_info(a).borrowed, 0);
+    CHECK_EQ(guest_detach(a), 0);
+    CHECK_EQ(guest_attach(a), 0);
+    guest_starve(a);
+
+    /* No more is shown, by anybody; what was released late is no error. */
+    p = send_big(b, 3);
+    guest_expect(up, b, &p);
+    CHECK_EQ(COUNT(up, rx_shown), 2);
+    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(t.at), 0);
+    CHECK_EQ(reap_all(b, HICAMP_COMP_OK), 2);
+    end();
+}
+
+/* ---- A driver domain that cheats ----------------------------------------- */
+
+TEST(entries_are_replaced_behind_xens_back)
+{
+    struct shown s;
+    unsigned int i;
+
+    world(PLACES);
+    send_big(a, 1);
+    CHECK(next_shown(&s));
+    for ( i = 0; i < PLACES; i += 2 )
+        emul_pt_zap(i);
+    CHECK_EQ(release_one(s.at), 0);
+    completed(1, HICAMP_COMP_OK);
+    /* Places that map nothing show nothing: packets are copied. */
+    for ( i = 0; i < 2 * PLACES; i++ )
+    {
+        struct pkt p = send_big(a, i);
+
+        guest_expect(up, a, &p);
+        completed(i, HICAMP_COMP_OK);
+        guest_fill(up);
+    }
+    CHECK_EQ(COUNT(up, rx_shown), 1);
+    end();
+}
+
+TEST(the_table_is_given_up_under_a_window)
+{
+    struct shown s;
+
+    world(PLACES);
+    send_big(a, 1);
+    CHECK(next_shown(&s));
+    emul_pt_destroy();
+    CHECK_EQ(release_one(s.at), 0);
+    completed(1, HICAMP_COMP_OK);
+    guests_end();
+}
+
+TEST(what_is_wrong_with_a_window_is_told)
+{
+    struct hicamp_window w;
+
+    world(PLACES);
+    w = window(PLACES);
+    CHECK_EQ(open_as(up->d, w), -EBUSY);
+    CHECK_EQ(open_as(a->d, w), -EPERM);
+    CHECK_EQ(open_as(dom0, w), -EINVAL);    /* entries of another */
+    w.queue = 1;
+    CHECK_EQ(open_as(up->d, w), -ENOTCONN);
+    w.queue = 0;
+    w.port = a->port;
+    CHECK_EQ(open_as(up->d, w), -ENOENT);
+    w.port = up->port;
+    w.nr = 0;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    w.nr = HICAMP_WINDOW_MAX + 1;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    w.nr = PLACES;
+    w.pages = 0;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    w.pages = HICAMP_EXTENTS_MAX + 1;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    w.pages = PLACES + 1;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    w.pages = 17;
+    w.pad = 1;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    w.pad = 0;
+    w.places = 8;
+    CHECK_EQ(open_as(up->d, w), -EFAULT);
+    w.places = (unsigned long)places;
+    emul_fail_alloc(1);
+    CHECK_EQ(open_as(up->d, w), -ENOMEM);
+    emul_fail_alloc(0);
+    places[3].pte++;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    places[3].pte = 0;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    places[3].pte = (uint64_t)a->pool << PAGE_SHIFT;
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    places[3].pte = emul_pt_entry(4);
+    CHECK_EQ(open_as(up->d, w), -EINVAL);
+    up->d->emul_iommu = true;
+    CHECK_EQ(open_as(up->d, w), -EOPNOTSUPP);
+    up->d->emul_iommu = false;
+    end();
+}
