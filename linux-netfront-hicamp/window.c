@@ -12,8 +12,8 @@
  * them makes a copy.
  *
  * Invariants:
- *  - A place belongs to the stack from when it came in a packet until the packet
- *    is released; while it does the p2m names the guest's frame.
+ *  - A run of pages belongs to the stack from when it came in a packet until the
+ *    packet is released; while it does the p2m names the guest's frames.
  *  - A packet is released when the last skb with its fragments is gone.
  *  - Memory of a window is freed when the stack has nothing of it and Xen has
  *    taken it back; if either cannot be had, it is leaked.
@@ -33,38 +33,54 @@
 static unsigned int uplink_window;
 module_param(uplink_window, uint, 0644);
 MODULE_PARM_DESC(uplink_window,
-		 "Uplinks made from now on: pages of each queue in which payload is shown instead of copied, at most 1024, 0 for none (default 0)");
+		 "Uplinks made from now on: pages of each queue in which payload is shown instead of copied, 16 to 1024, 0 for none (default 0)");
 
+#define HNF_WINDOW_ORDER	HICAMP_ORDER_MAX	/* of a run */
+#define HNF_WINDOW_RUN		(PAGE_SIZE << HNF_WINDOW_ORDER)
 #define HNF_WINDOW_MIN		(2 * PAGE_SIZE)	/* payload that is shown */
 #define HNF_WINDOW_WAIT_MS	15000	/* Xen waits for no longer, either */
 
-/* A packet in the window; by its first place. */
+/* A packet in the window; by its first run. */
 struct hnf_shown {
 	struct ubuf_info ubuf;
 	struct hnf_window *w;
 	u16 at;
 	u16 nr;
-	u16 place[MAX_SKB_FRAGS];
+	struct {
+		u16 run;
+		u8 page;	/* pages of it from here on ... */
+		u8 nr;		/* ... so many */
+	} part[MAX_SKB_FRAGS];
 };
 
 struct hnf_window {
 	spinlock_t lock;		/* any context */
 	struct hnf_queue *q;		/* NULL: it is gone; under @lock */
-	unsigned int nr;
+	unsigned int nr;		/* runs */
 	unsigned int out;		/* packets; under q->rx_lock */
-	struct page **page;		/* by place, as are the next two */
-	unsigned long *own;		/* its frame */
+	struct page **page;		/* by run, as is the next */
 	struct hnf_shown *shown;
+	unsigned long *own;		/* frames; by page */
 	unsigned int nr_done;		/* to be released; under @lock */
 	u16 *done;
 	u16 *batch;			/* under q->rx_lock */
 };
 
-/* For DMA, the place is this frame; a foreign one is marked so. */
-static void hnf_place_point(const struct hnf_window *w, unsigned int place,
-			    unsigned long frame)
+static unsigned long *hnf_window_own(const struct hnf_window *w,
+				     unsigned int run)
 {
-	WRITE_ONCE(xen_p2m_addr[page_to_pfn(w->page[place])], frame);
+	return &w->own[run << HNF_WINDOW_ORDER];
+}
+
+/* For DMA, pages of a run are these frames; foreign ones are marked so. */
+static void hnf_run_point(const struct hnf_window *w, unsigned int run,
+			  unsigned int page, unsigned int nr, u64 foreign)
+{
+	unsigned long *p2m = &xen_p2m_addr[page_to_pfn(w->page[run]) + page];
+	const unsigned long *own = hnf_window_own(w, run) + page;
+
+	for (; nr; nr--, own++, foreign += !!foreign)
+		WRITE_ONCE(*p2m++, foreign ? FOREIGN_FRAME(foreign) : *own);
 }
 
 /* ---- Packets ----------------------------------------------------------- */
@@ -101,8 +117,8 @@ static bool hnf_window_claim(struct hnf_queue *q, u32 slot,
 					   i), sizeof(*ext));
 		barrier();	/* only the copy is used */
 		if (ext[i].type != HICAMP_EXT_PLACE || !ext[i].len ||
-		    ext[i].offset >> PAGE_SHIFT >= w->nr ||
-		    offset_in_page(ext[i].offset) + ext[i].len > PAGE_SIZE)
+		    ext[i].offset / HNF_WINDOW_RUN >= w->nr ||
+		    ext[i].offset % HNF_WINDOW_RUN + ext[i].len > HNF_WINDOW_RUN)
 			return false;
 		payload += ext[i].len;
 	}
@@ -133,7 +149,7 @@ struct sk_buff *hnf_window_build(struct hnf_queue *q, u32 slot,
 				       ext)))
 		return ERR_PTR(-EPROTO);
 
-	s = &w->shown[ext[0].offset >> PAGE_SHIFT];
+	s = &w->shown[ext[0].offset / HNF_WINDOW_RUN];
 	s->nr = pkt->nr_extents;
 	refcount_set(&s->ubuf.refcnt, 1);
 	w->out++;
@@ -148,14 +164,17 @@ struct sk_buff *hnf_window_build(struct hnf_queue *q, u32 slot,
 		       skb_put(skb, pkt->inline_len), pkt->inline_len);
 
 	for (i = 0; i < s->nr; i++) {
-		unsigned int place = ext[i].offset >> PAGE_SHIFT;
+		unsigned int run = ext[i].offset / HNF_WINDOW_RUN;
+		unsigned int off = ext[i].offset % HNF_WINDOW_RUN;
 
-		s->place[i] = place;
-		hnf_place_point(w, place, FOREIGN_FRAME(ext[i].name));
-		get_page(w->page[place]);
-		skb_add_rx_frag(skb, i, w->page[place],
-				offset_in_page(ext[i].offset), ext[i].len,
-				PAGE_SIZE);
+		s->part[i].run = run;
+		s->part[i].page = off >> PAGE_SHIFT;
+		s->part[i].nr = PFN_UP(offset_in_page(off) + ext[i].len);
+		hnf_run_point(w, run, s->part[i].page, s->part[i].nr,
+			      ext[i].name);
+		get_page(w->page[run]);
+		skb_add_rx_frag(skb, i, w->page[run], off, ext[i].len,
+				s->part[i].nr << PAGE_SHIFT);
 	}
 	skb_zcopy_init(skb, &s->ubuf);
 	q->rx_stats.shown++;
@@ -186,11 +205,12 @@ void hnf_window_release(struct hnf_queue *q)
 		const struct hnf_shown *s = &w->shown[w->batch[i]];
 
 		for (j = 0; j < s->nr; j++)
-			hnf_place_point(w, s->place[j], w->own[s->place[j]]);
+			hnf_run_point(w, s->part[j].run, s->part[j].page,
+				      s->part[j].nr, 0);
 	}
 	w->out -= arg.nr;
 
-	arg.places = (unsigned long)w->batch;
+	arg.runs = (unsigned long)w->batch;
 	err = hicamp_hypercall(HICAMP_OP_window_release, &arg);
 	if (unlikely(err))
 		hnf_queue_broken(q, "Xen does not know what it has shown");
@@ -203,7 +223,7 @@ static void hnf_window_destroy(struct hnf_window *w)
 	unsigned int i;
 
 	for (i = 0; w->page && i < w->nr && w->page[i]; i++)
-		__free_page(w->page[i]);
+		__free_pages(w->page[i], HNF_WINDOW_ORDER);
 	kvfree(w->page);
 	kvfree(w->own);
 	kvfree(w->shown);
@@ -216,7 +236,7 @@ static struct hnf_window *hnf_window_alloc(struct hnf_queue *q,
 					   unsigned int nr)
 {
 	struct hnf_window *w = kzalloc(sizeof(*w), GFP_KERNEL);
-	unsigned int i;
+	unsigned int i, j;
 
 	if (!w)
 		return NULL;
@@ -224,7 +244,7 @@ static struct hnf_window *hnf_window_alloc(struct hnf_queue *q,
 	w->q = q;
 	w->nr = nr;
 	w->page = kvcalloc(nr, sizeof(*w->page), GFP_KERNEL);
-	w->own = kvcalloc(nr, sizeof(*w->own), GFP_KERNEL);
+	w->own = kvcalloc(nr << HNF_WINDOW_ORDER, sizeof(*w->own), GFP_KERNEL);
 	w->shown = kvcalloc(nr, sizeof(*w->shown), GFP_KERNEL);
 	w->done = kvcalloc(nr, sizeof(*w->done), GFP_KERNEL);
 	w->batch = kvcalloc(nr, sizeof(*w->batch), GFP_KERNEL);
@@ -232,10 +252,13 @@ static struct hnf_window *hnf_window_alloc(struct hnf_queue *q,
 		goto fail;
 
 	for (i = 0; i < nr; i++) {
-		w->page[i] = alloc_page(GFP_KERNEL);
+		w->page[i] = alloc_pages(GFP_KERNEL | __GFP_COMP,
+					 HNF_WINDOW_ORDER);
 		if (!w->page[i])
 			goto fail;
-		w->own[i] = pfn_to_mfn(page_to_pfn(w->page[i]));
+		for (j = 0; j < 1u << HNF_WINDOW_ORDER; j++)
+			hnf_window_own(w, i)[j] =
+				pfn_to_mfn(page_to_pfn(w->page[i]) + j);
 		w->shown[i].w = w;
 		w->shown[i].at = i;
 		w->shown[i].ubuf.callback = hnf_window_sent;
@@ -248,29 +271,32 @@ fail:
 	return NULL;
 }
 
-/* Tell Xen the places, and what maps them. */
+/* Tell Xen the pages, and what maps them. */
 static int hnf_window_offer(const struct hnf_window *w)
 {
 	struct hicamp_window arg = {
 		.port = w->q->np->id,
 		.queue = w->q->id,
-		.pages = min_t(unsigned int, MAX_SKB_FRAGS, w->nr),
+		.order = HNF_WINDOW_ORDER,
+		.runs = w->nr,
+		.max_runs = MAX_SKB_FRAGS,
 		.min_bytes = HNF_WINDOW_MIN,
-		.nr = w->nr,
 	};
+	unsigned int i, level, nr = w->nr << HNF_WINDOW_ORDER;
 	struct hicamp_place *place;
-	unsigned int i, level;
 	int err;
 
-	place = kvcalloc(w->nr, sizeof(*place), GFP_KERNEL);
+	place = kvcalloc(nr, sizeof(*place), GFP_KERNEL);
 	if (!place)
 		return -ENOMEM;
-	for (i = 0; i < w->nr; i++) {
-		unsigned long va = (unsigned long)page_address(w->page[i]);
+	for (i = 0; i < nr; i++) {
+		unsigned long va =
+			(unsigned long)page_address(w->page[i >> HNF_WINDOW_ORDER]) +
+			(i % (1u << HNF_WINDOW_ORDER)) * PAGE_SIZE;
+		pte_t *pte = lookup_address(va, &level);
 
 		place[i].frame = w->own[i];
-		place[i].pte = arbitrary_virt_to_machine(lookup_address(va,
-									&level)).maddr;
+		place[i].pte = arbitrary_virt_to_machine(pte).maddr;
 	}
 	arg.places = (unsigned long)place;
 	err = hicamp_hypercall(HICAMP_OP_window_open, &arg);
@@ -287,7 +313,7 @@ static int hnf_window_offer(const struct hnf_window *w)
 void hnf_window_open(struct hnf_queue *q)
 {
 	unsigned int nr = min_t(unsigned int, READ_ONCE(uplink_window),
-				HICAMP_WINDOW_MAX);
+				HICAMP_WINDOW_MAX) >> HNF_WINDOW_ORDER;
 	struct hnf_window *w;
 	int err = -ENOMEM;
 
@@ -352,5 +378,5 @@ void hnf_window_close(struct hnf_queue *q, bool leak)
 	w->q = NULL;
 	spin_unlock_irqrestore(&w->lock, flags);
 	netdev_err(q->np->netdev, "queue %u: window of %u pages leaked\n",
-		   q->id, w->nr);
+		   q->id, w->nr << HNF_WINDOW_ORDER);
 }

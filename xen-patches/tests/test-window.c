@@ -10,6 +10,7 @@
 #include "pvmap.h"
 
 #define PLACES          32
+#define ORDER           1       /* of a run: two places */
 #define BIG             10000   /* bytes of payload: three pages, or four */
 
 /* The one with the window, and its op. */
@@ -31,8 +32,8 @@ static struct hicamp_window window(unsigned int nr)
         };
 
     return (struct hicamp_window){
-        .port = up->port, .pages = min(17u, nr), .min_bytes = PAGE_SIZE, .nr = nr,
-        .places = (unsigned long)places,
+        .port = up->port, .order = ORDER, .runs = nr >> ORDER, .max_runs = 8,
+        .min_bytes = PAGE_SIZE, .places = (unsigned long)places,
     };
 }
 
@@ -67,7 +68,7 @@ static void end(void)
 static int release(const uint16_t *at, unsigned int nr, unsigned int *done)
 {
     struct hicamp_window_release op = {
-        .port = up->port, .nr = nr, .places = (unsigned long)at,
+        .port = up->port, .nr = nr, .runs = (unsigned long)at,
     };
     int rc;
 
@@ -88,7 +89,7 @@ static int release_one(uint16_t at)
 struct shown {
     struct hicamp_pkt h;
     struct hicamp_extent ext[HICAMP_EXTENTS_MAX];
-    uint16_t at;                /* its first place */
+    uint16_t run, at;           /* its first, and that one's first place */
 };
 
 static bool next_shown(struct shown *s)
@@ -106,6 +107,7 @@ static bool next_shown(struct shown *s)
     up->rx_cons += HICAMP_PKT_SLOTS(s->h.inline_len, s->h.nr_extents);
     write_atomic(&up->ctrl->rx_cons, up->rx_cons);
     s->at = s->ext[0].offset >> PAGE_SHIFT;
+    s->run = s->at >> ORDER;
 
     return true;
 }
@@ -123,15 +125,18 @@ static void expect_shown(const struct shown *s, const struct guest *from,
     for ( i = 0; i < s->h.nr_extents; i++ )
     {
         const struct hicamp_extent *e = &s->ext[i];
-        uint32_t offset = PAGE_OFFSET(e->offset);
+        uint32_t offset = e->offset, left = e->len, n;
 
         CHECK_EQ(e->type, HICAMP_EXT_PLACE);
-        CHECK(offset + e->len <= PAGE_SIZE);
-        CHECK(!memcmp(emul_guest(e->name) + offset, at, e->len));
-        if ( look )
-            CHECK(!memcmp(emul_pt_look(e->offset >> PAGE_SHIFT) + offset, at,
-                          e->len));
-        at += e->len;
+        CHECK(offset % (PAGE_SIZE << ORDER) + left <= PAGE_SIZE << ORDER);
+        CHECK(!memcmp(emul_guest(e->name) + PAGE_OFFSET(offset), at, left));
+        for ( ; left; offset += n, left -= n, at += n )
+        {
+            n = min(left, (uint32_t)(PAGE_SIZE - PAGE_OFFSET(offset)));
+            if ( look )
+                CHECK(!memcmp(emul_pt_look(offset >> PAGE_SHIFT) +
+                              PAGE_OFFSET(offset), at, n));
+        }
     }
     CHECK_EQ(at - want, p->h.len);
 }
@@ -170,11 +175,11 @@ TEST(large_payload_is_shown_and_given_back_when_released)
     CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 0);
     CHECK_EQ(guest_info(a).borrowed, 1);
 
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     completed(5, HICAMP_COMP_OK);
     CHECK_EQ(guest_info(a).borrowed, 0);
     CHECK(own_again(0, PLACES));
-    CHECK_EQ(release_one(s.at), -ENOENT);
+    CHECK_EQ(release_one(s.run), -ENOENT);
     end();
 }
 
@@ -191,7 +196,7 @@ TEST(who_never_looks_is_never_flushed)
 
         CHECK(next_shown(&s));
         expect_shown(&s, a, &p, false);
-        CHECK_EQ(release_one(s.at), 0);
+        CHECK_EQ(release_one(s.run), 0);
         completed(i, HICAMP_COMP_OK);
     }
     CHECK_EQ(emul_flushes, 1);
@@ -217,7 +222,7 @@ TEST(who_looks_sees_the_payload_and_is_flushed_before_the_sender_has_it_back)
         expect_shown(&s, a, &p, true);
         flushes = emul_flushes;
         emul_flush_hook = not_completed_yet;
-        CHECK_EQ(release_one(s.at), 0);
+        CHECK_EQ(release_one(s.run), 0);
         emul_flush_hook = NULL;
         CHECK_EQ(emul_flushes, flushes + 1);
         completed(i, HICAMP_COMP_OK);
@@ -258,7 +263,7 @@ TEST(small_packets_references_and_what_finds_no_places_are_copied)
     for ( ; i < 4; i++ )
         guest_expect(up, a, &p[i]);
     for ( i = 0; i < shown; i++ )
-        CHECK_EQ(release_one(s[i].at), 0);
+        CHECK_EQ(release_one(s[i].run), 0);
     CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 4);
     end();
 }
@@ -274,10 +279,10 @@ TEST(a_batch_is_released_up_to_its_first_error)
     {
         send_big(a, i);
         CHECK(next_shown(&s[i]));
-        at[i] = s[i].at;
+        at[i] = s[i].run;
     }
     at[3] = at[0];
-    at[4] = PLACES;
+    at[4] = PLACES >> ORDER;
     CHECK_EQ(release(at, 5, &done), -ENOENT);
     CHECK_EQ(done, 3);
     CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 3);
@@ -303,7 +308,7 @@ TEST(of_several_receivers_the_last_gives_it_back)
     CHECK_EQ(guest_doorbell(a, HICAMP_DOORBELL_TX), 0);
     CHECK(next_shown(&s));
     expect_shown(&s, a, &p, false);
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     CHECK_EQ(reap_all(a, HICAMP_COMP_OK), 0);
     /* It ages again, now that no window holds it. */
     emul_advance(MILLISECS(5));
@@ -330,7 +335,7 @@ TEST(neither_age_nor_a_detach_takes_what_is_shown)
     CHECK_EQ(guest_detach(a), -EBUSY);
     CHECK_EQ(guest_detach(a), -EBUSY);
     expect_shown(&s, a, &p, true);
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     CHECK_EQ(guest_detach(a), 0);
     CHECK_EQ(guest_attach(a), 0);
     end();
@@ -349,7 +354,7 @@ TEST(the_sender_dies_and_its_frames_stay_until_they_are_released)
     guest_kill(a);
     CHECK(pg->count_info & PGC_count_mask);
     expect_shown(&s, a, &p, true);
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     CHECK(!(pg->count_info & PGC_count_mask));
     CHECK_EQ(host_info().lines_used, 0);
     end();
@@ -368,7 +373,7 @@ TEST(the_senders_port_is_destroyed_under_a_packet)
     CHECK(next_shown(&s));
     CHECK_EQ(s.ext[0].name, a->pool);
     CHECK_EQ(guest_destroy(a), 0);
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     CHECK_EQ(host_info().lines_used, 0);
     CHECK_EQ(pg->count_info, before);
     end();
@@ -419,8 +424,8 @@ TEST(what_is_not_released_for_too_long_is_taken_back_and_the_window_closed)
     p = send_big(b, 3);
     guest_expect(up, b, &p);
     CHECK_EQ(COUNT(up, rx_shown), 2);
-    CHECK_EQ(release_one(s.at), 0);
-    CHECK_EQ(release_one(t.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
+    CHECK_EQ(release_one(t.run), 0);
     CHECK_EQ(reap_all(b, HICAMP_COMP_OK), 2);
     end();
 }
@@ -437,7 +442,7 @@ TEST(entries_are_replaced_behind_xens_back)
     CHECK(next_shown(&s));
     for ( i = 0; i < PLACES; i += 2 )
         emul_pt_zap(i);
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     completed(1, HICAMP_COMP_OK);
     /* Places that map nothing show nothing: packets are copied. */
     for ( i = 0; i < 2 * PLACES; i++ )
@@ -460,7 +465,7 @@ TEST(the_table_is_given_up_under_a_window)
     send_big(a, 1);
     CHECK(next_shown(&s));
     emul_pt_destroy();
-    CHECK_EQ(release_one(s.at), 0);
+    CHECK_EQ(release_one(s.run), 0);
     completed(1, HICAMP_COMP_OK);
     guests_end();
 }
@@ -468,6 +473,7 @@ TEST(the_table_is_given_up_under_a_window)
 TEST(what_is_wrong_with_a_window_is_told)
 {
     struct hicamp_window w;
+    unsigned int i;
 
     world(PLACES);
     w = window(PLACES);
@@ -480,26 +486,30 @@ TEST(what_is_wrong_with_a_window_is_told)
     w.port = a->port;
     CHECK_EQ(open_as(up->d, w), -ENOENT);
     w.port = up->port;
-    w.nr = 0;
+    w.runs = 0;
     CHECK_EQ(open_as(up->d, w), -EINVAL);
-    w.nr = HICAMP_WINDOW_MAX + 1;
+    w.runs = (HICAMP_WINDOW_MAX >> ORDER) + 1;
     CHECK_EQ(open_as(up->d, w), -EINVAL);
-    w.nr = PLACES;
-    w.pages = 0;
+    w.runs = PLACES >> ORDER;
+    w.max_runs = 0;
     CHECK_EQ(open_as(up->d, w), -EINVAL);
-    w.pages = HICAMP_EXTENTS_MAX + 1;
+    w.max_runs = HICAMP_EXTENTS_MAX + 1;
     CHECK_EQ(open_as(up->d, w), -EINVAL);
-    w.pages = PLACES + 1;
+    w.max_runs = 8;
+    w.order = HICAMP_ORDER_MAX + 1;
     CHECK_EQ(open_as(up->d, w), -EINVAL);
-    w.pages = 17;
+    w.order = ORDER;
     w.pad = 1;
     CHECK_EQ(open_as(up->d, w), -EINVAL);
     w.pad = 0;
     w.places = 8;
     CHECK_EQ(open_as(up->d, w), -EFAULT);
     w.places = (unsigned long)places;
-    emul_fail_alloc(1);
-    CHECK_EQ(open_as(up->d, w), -ENOMEM);
+    for ( i = 1; i <= 2; i++ )
+    {
+        emul_fail_alloc(i);
+        CHECK_EQ(open_as(up->d, w), -ENOMEM);
+    }
     emul_fail_alloc(0);
     places[3].pte++;
     CHECK_EQ(open_as(up->d, w), -EINVAL);

@@ -28,36 +28,61 @@ int pvmap_supported(const struct domain *d)
            !need_iommu_pt_sync(d) ? 0 : -EOPNOTSUPP;
 }
 
-/* The entry, in a locked table of d; NULL: there is none. */
-static l1_pgentry_t *entry_begin(struct domain *d, uint64_t pte,
-                                 struct page_info **table)
+/* A table of a domain's, locked and mapped; pg is NULL while there is none. */
+struct table {
+    struct page_info *pg;
+    uint64_t frame;
+    void *va;
+};
+
+static void table_close(struct table *t)
 {
-    mfn_t mfn = _mfn(pte >> PAGE_SHIFT);
+    if ( !t->pg )
+        return;
+
+    unmap_domain_page(t->va);
+    page_unlock(t->pg);
+    put_page(t->pg);
+    t->pg = NULL;
+}
+
+/* Have the table of d's that is this frame open, instead of another. */
+static bool table_open(struct domain *d, struct table *t, uint64_t frame)
+{
     struct page_info *pg;
 
-    if ( !IS_ALIGNED(pte, sizeof(l1_pgentry_t)) ||
-         (pg = get_page_from_mfn(mfn, d)) == NULL )
-        return NULL;
+    table_close(t);
+
+    pg = get_page_from_mfn(_mfn(frame), d);
+    if ( !pg )
+        return false;
 
     if ( page_lock(pg) )
     {
         if ( (pg->u.inuse.type_info & PGT_type_mask) == PGT_l1_page_table )
         {
-            *table = pg;
-            return map_domain_page(mfn) + (pte & ~PAGE_MASK);
+            t->pg = pg;
+            t->frame = frame;
+            t->va = map_domain_page(_mfn(frame));
+            return true;
         }
         page_unlock(pg);
     }
     put_page(pg);
 
-    return NULL;
+    return false;
 }
 
-static void entry_end(l1_pgentry_t *e, struct page_info *table)
+/* An entry, in a table that is open then; NULL: there is none. */
+static l1_pgentry_t *entry_at(struct domain *d, struct table *t, uint64_t pte)
 {
-    unmap_domain_page(e);
-    page_unlock(table);
-    put_page(table);
+    uint64_t frame = pte >> PAGE_SHIFT;
+
+    if ( !IS_ALIGNED(pte, sizeof(l1_pgentry_t)) ||
+         ((!t->pg || t->frame != frame) && !table_open(d, t, frame)) )
+        return NULL;
+
+    return t->va + (pte & ~PAGE_MASK);
 }
 
 /*
@@ -94,17 +119,17 @@ static bool maps_own(const struct pvmap *m, intpte_t entry)
 
 bool pvmap_check(struct domain *d, const struct pvmap *m)
 {
-    struct page_info *table;
-    l1_pgentry_t *e = entry_begin(d, m->pte, &table);
+    struct table t = { };
+    l1_pgentry_t *e = entry_at(d, &t, m->pte);
     intpte_t now, traces;
-    bool ok;
+    bool ok = false;
 
-    if ( !e )
-        return false;
-
-    now = read_atomic(&e->l1);
-    ok = maps_own(m, now) && exchange(e, now, now & ~TRACES, &traces);
-    entry_end(e, table);
+    if ( e )
+    {
+        now = read_atomic(&e->l1);
+        ok = maps_own(m, now) && exchange(e, now, now & ~TRACES, &traces);
+    }
+    table_close(&t);
 
     return ok;
 }
@@ -126,31 +151,22 @@ static bool frame_hold(mfn_t mfn)
     return owner && get_page(pg, owner);
 }
 
-bool pvmap_show(struct domain *d, struct pvmap *m, mfn_t mfn, bool *flush)
+static bool show_one(struct domain *d, struct table *t, struct pvmap *m,
+                     mfn_t mfn, bool *flush)
 {
-    struct page_info *table;
-    l1_pgentry_t *e;
+    l1_pgentry_t *e = entry_at(d, t, m->pte);
     intpte_t now, traces;
-    bool shown;
 
     ASSERT(!m->saved);
 
-    if ( !frame_hold(mfn) )
+    if ( unlikely(!e) || unlikely(!frame_hold(mfn)) )
         return false;
 
-    shown = false;
-    e = entry_begin(d, m->pte, &table);
-    if ( likely(e) )
+    now = read_atomic(&e->l1);
+    if ( unlikely(!maps_own(m, now)) ||
+         unlikely(!exchange(e, now, shown_entry(now, mfn), &traces)) )
     {
-        now = read_atomic(&e->l1);
-        shown = maps_own(m, now) &&
-                exchange(e, now, shown_entry(now, mfn), &traces);
-        entry_end(e, table);
-    }
-
-    if ( unlikely(!shown) )
-    {
-        put_page(mfn_to_page(mfn));
+        put_page(mfn_to_page(mfn)); /* the caller has another */
         return false;
     }
 
@@ -162,34 +178,60 @@ bool pvmap_show(struct domain *d, struct pvmap *m, mfn_t mfn, bool *flush)
     return true;
 }
 
-void pvmap_hide(struct domain *d, struct pvmap *m, bool *flush)
+bool pvmap_show(struct domain *d, struct pvmap *m, unsigned int nr, mfn_t mfn,
+                bool *flush)
 {
-    struct page_info *table;
-    l1_pgentry_t *e;
+    struct table t = { };
+    unsigned int i;
+
+    for ( i = 0; i < nr; i++ )
+        if ( unlikely(!show_one(d, &t, &m[i], mfn_add(mfn, i), flush)) )
+            break;
+    table_close(&t);
+
+    if ( likely(i == nr) )
+        return true;
+    pvmap_hide(d, m, i, flush);
+
+    return false;
+}
+
+/* False: something else stands there, and the page's own is to be dropped. */
+static bool hide_one(struct domain *d, struct table *t, struct pvmap *m,
+                     bool *flush)
+{
+    l1_pgentry_t *e = entry_at(d, t, m->pte);
     intpte_t traces;
-    bool hidden = false;
 
-    if ( !m->saved )
-        return;
+    if ( unlikely(!e) ||
+         unlikely(!exchange(e, shown_entry(m->saved, m->shown), m->saved,
+                            &traces)) )
+        return false;
 
-    e = entry_begin(d, m->pte, &table);
-    if ( likely(e) )
+    put_page(mfn_to_page(m->shown)); /* the caller has another */
+    if ( unlikely(traces) )
+        *flush = true;
+
+    return true;
+}
+
+void pvmap_hide(struct domain *d, struct pvmap *m, unsigned int nr,
+                bool *flush)
+{
+    struct table t = { };
+
+    for ( ; nr; nr--, m++ )
     {
-        hidden = exchange(e, shown_entry(m->saved, m->shown), m->saved,
-                          &traces);
-        entry_end(e, table);
+        if ( !m->saved )
+            continue;
+        if ( unlikely(!hide_one(d, &t, m, flush)) )
+        {
+            table_close(&t);
+            put_page_from_l1e(l1e_from_intpte(m->saved), d);
+        }
+        m->saved = 0;
     }
-
-    if ( likely(hidden) )
-    {
-        put_page(mfn_to_page(m->shown));
-        if ( unlikely(traces) )
-            *flush = true;
-    }
-    else
-        put_page_from_l1e(l1e_from_intpte(m->saved), d);
-
-    m->saved = 0;
+    table_close(&t);
 }
 
 void pvmap_flush(const struct domain *d)

@@ -38,17 +38,20 @@ int pvmap_supported(const struct domain *d);
 bool pvmap_check(struct domain *d, const struct pvmap *m);
 
 /*
- * Show mfn, which the caller holds.  False: the entry does not map m->own any
- * more, or mfn has too many references.  *flush: the domain has touched the page before,
- * and sees that until pvmap_flush().
+ * Show nr frames from mfn on, which the caller holds, in as many entries.  False:
+ * none is shown, as an entry does not map its own page any more, or a frame has
+ * too many references.  *flush: the domain has touched a page before, and sees
+ * that until pvmap_flush().
  */
-bool pvmap_show(struct domain *d, struct pvmap *m, mfn_t mfn, bool *flush);
+bool pvmap_show(struct domain *d, struct pvmap *m, unsigned int nr, mfn_t mfn,
+                bool *flush);
 
 /*
- * Let the entry map m->own again, if something is shown.  *flush: the domain has
- * looked, and may still until pvmap_flush().
+ * Let nr entries map their own pages again, those that show anything.  *flush:
+ * the domain has looked, and may still until pvmap_flush().
  */
-void pvmap_hide(struct domain *d, struct pvmap *m, bool *flush);
+void pvmap_hide(struct domain *d, struct pvmap *m, unsigned int nr,
+                bool *flush);
 
 /* From now on d sees what its entries say.  Interrupts are on. */
 void pvmap_flush(const struct domain *d);

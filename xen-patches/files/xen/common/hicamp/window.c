@@ -28,27 +28,30 @@
 #define LOST_AFTER      SECONDS(10)
 #define LOOK_EVERY      SECONDS(2)
 
-#define PLACE_NONE      0xffffu
+#define RUN_NONE        0xffffu
 
-struct place {
-    struct pvmap map;
+/* Places side by side, of which a packet takes all or none. */
+struct run {
     plid_t plid;                /* whose payload begins here, or none */
-    uint16_t next;              /* place of the packet's next page, or the next
-                                 * free one; PLACE_NONE: the last */
-    s_time_t since;
+    uint16_t next;              /* the packet's next run, or the next free one;
+                                 * RUN_NONE: the last */
+    uint16_t used;              /* places that show something */
     bool lost;                  /* it is hidden, though not released */
+    s_time_t since;
 };
 
 struct window {
     spinlock_t lock;            /* of locks, comp_lock alone is below it */
-    struct queue *q;            /* fixed, as are the next two */
+    struct queue *q;            /* fixed, as are the next five */
+    struct pvmap *place;
     uint32_t min_bytes;
-    unsigned int pages;
+    unsigned int max_runs;      /* of a packet */
+    unsigned int nr;            /* runs */
+    uint8_t order;
     bool lost;                  /* no more is shown, W(lock) */
-    unsigned int nr, nr_free;
-    uint16_t free;
+    uint16_t free;              /* first of the free ones, R/W(lock) */
     struct timer timer;         /* set while anything is shown */
-    struct place place[];
+    struct run run[];
 };
 
 static struct domain *owner(const struct window *w)
@@ -56,59 +59,61 @@ static struct domain *owner(const struct window *w)
     return w->q->port->hd->d;
 }
 
-/* ---- Places -------------------------------------------------------------- */
+/* ---- Runs ---------------------------------------------------------------- */
 
-/* nr places in a list, the first of which comes back; PLACE_NONE: too few. */
-static uint16_t places_take(struct window *w, unsigned int nr)
+/* nr runs in a list, the first of which comes back; RUN_NONE: too few. */
+static uint16_t runs_take(struct window *w, unsigned int nr)
 {
-    uint16_t first, last;
-    unsigned int i;
+    uint16_t first, last = RUN_NONE, next;
 
     spin_lock(&w->lock);
-    if ( w->lost || w->nr_free < nr )
+    first = next = w->lost ? RUN_NONE : w->free;
+    for ( ; nr && next != RUN_NONE; nr-- )
     {
-        spin_unlock(&w->lock);
-        return PLACE_NONE;
+        last = next;
+        next = w->run[last].next;
     }
-    first = last = w->free;
-    for ( i = 1; i < nr; i++ )
-        last = w->place[last].next;
-    w->free = w->place[last].next;
-    w->nr_free -= nr;
-    w->place[last].next = PLACE_NONE;
+    if ( nr )
+        first = RUN_NONE;
+    else
+    {
+        w->free = next;
+        w->run[last].next = RUN_NONE;
+    }
     spin_unlock(&w->lock);
 
     return first;
 }
 
-static void places_give(struct window *w, uint16_t first)
+static void runs_give(struct window *w, uint16_t first)
 {
     uint16_t last = first;
-    unsigned int nr = 1;
 
-    while ( w->place[last].next != PLACE_NONE )
-    {
-        last = w->place[last].next;
-        nr++;
-    }
+    while ( w->run[last].next != RUN_NONE )
+        last = w->run[last].next;
+
     spin_lock(&w->lock);
-    w->place[last].next = w->free;
+    w->run[last].next = w->free;
     w->free = first;
-    w->nr_free += nr;
     spin_unlock(&w->lock);
 }
 
-/* Hide a packet's pages. */
-static void places_hide(struct window *w, uint16_t first, bool *flush)
+/* Hide what a packet's runs show. */
+static void runs_hide(struct window *w, uint16_t run, bool *flush)
 {
-    for ( ; first != PLACE_NONE; first = w->place[first].next )
-        pvmap_hide(owner(w), &w->place[first].map, flush);
+    for ( ; run != RUN_NONE; run = w->run[run].next )
+    {
+        pvmap_hide(owner(w), &w->place[run << w->order], w->run[run].used,
+                   flush);
+        w->run[run].used = 0;
+    }
 }
 
 /* ---- Showing ------------------------------------------------------------- */
 
-/* Pages of a packet's payload; 0: it is none for a window. */
-static unsigned int pages_of(plid_t plid, struct packet *pkt)
+/* Runs that a packet's payload takes; 0: it is none for a window. */
+static unsigned int runs_of(const struct window *w, plid_t plid,
+                            struct packet *pkt)
 {
     unsigned int i, nr = 0;
 
@@ -118,19 +123,20 @@ static unsigned int pages_of(plid_t plid, struct packet *pkt)
 
         if ( e->type != HICAMP_EXT_FRAME )
             return 0;
-        nr += PFN_UP(e->offset + e->len);
+        nr += (PFN_UP(e->offset + e->len) + (1u << w->order) - 1) >> w->order;
     }
 
-    return nr;
+    return nr <= w->max_runs ? nr : 0;
 }
 
-/* Show the pages in places from first on, and write the extents. */
-static bool pages_show(struct window *w, plid_t plid, struct packet *pkt,
-                       uint16_t first, struct hicamp_extent *ext)
+/*
+ * Show the payload in runs from this one on, and write an extent for each.
+ * False: no more than the first of them shows something.
+ */
+static bool runs_show(struct window *w, plid_t plid, struct packet *pkt,
+                      uint16_t run, struct hicamp_extent *ext, bool *flush)
 {
-    struct domain *d = owner(w);
-    uint16_t at = first;
-    bool flush = false;
+    uint32_t room = PAGE_SIZE << w->order;
     unsigned int i;
 
     for ( i = 0; i < pkt->hdr.nr_extents; i++ )
@@ -139,82 +145,79 @@ static bool pages_show(struct window *w, plid_t plid, struct packet *pkt,
         uint32_t offset = e->offset, left = e->len;
         mfn_t mfn = _mfn(e->name);
 
-        for ( ; left; mfn = mfn_add(mfn, 1), offset = 0 )
+        for ( ; left; run = w->run[run].next, offset = 0 )
         {
-            uint32_t n = min(left, (uint32_t)PAGE_SIZE - offset);
+            uint32_t n = min(left, room - offset);
+            unsigned int pages = PFN_UP(offset + n);
 
-            if ( !pvmap_show(d, &w->place[at].map, mfn, &flush) )
-                goto fail;
+            if ( !pvmap_show(owner(w), &w->place[run << w->order], pages, mfn,
+                             flush) )
+                return false;
+            w->run[run].used = pages;
             *ext++ = (struct hicamp_extent){
-                .name = mfn_x(mfn), .offset = at * PAGE_SIZE + offset,
+                .name = mfn_x(mfn), .offset = run * room + offset,
                 .len = n, .type = HICAMP_EXT_PLACE,
             };
+            mfn = mfn_add(mfn, pages);
             left -= n;
-            at = w->place[at].next;
         }
     }
 
-    if ( unlikely(flush) )
-        pvmap_flush(d);
-
     return true;
-
- fail:
-    places_hide(w, first, &flush);
-    if ( flush )
-        pvmap_flush(d);
-
-    return false;
 }
 
 bool window_show(struct queue *q, plid_t plid, struct packet *pkt,
                  struct hicamp_extent *ext, unsigned int *nr)
 {
     struct window *w = q->window;
-    unsigned int pages;
+    unsigned int runs;
+    bool flush = false, shown;
     uint16_t first;
 
-    if ( packet_payload(pkt) < w->min_bytes )
+    if ( packet_payload(pkt) < w->min_bytes || !borrow_hold(plid) )
         return false;
 
-    if ( !borrow_hold(plid) )
-        return false;
-
-    pages = pages_of(plid, pkt);
-    first = pages && pages <= w->pages ? places_take(w, pages) : PLACE_NONE;
-    if ( unlikely(first == PLACE_NONE) )
+    runs = runs_of(w, plid, pkt);
+    first = runs ? runs_take(w, runs) : RUN_NONE;
+    if ( unlikely(first == RUN_NONE) )
     {
         borrow_unhold(plid);
         return false;
     }
-    if ( unlikely(!pages_show(w, plid, pkt, first, ext)) )
+
+    shown = runs_show(w, plid, pkt, first, ext, &flush);
+    if ( unlikely(!shown) )
+        runs_hide(w, first, &flush);
+    if ( unlikely(flush) )
+        pvmap_flush(owner(w));
+    if ( unlikely(!shown) )
     {
-        places_give(w, first);
+        runs_give(w, first);
         borrow_unhold(plid);
         return false;
     }
 
-    w->place[first].since = NOW();
-    w->place[first].lost = false;
-    write_atomic(&w->place[first].plid, plid);
+    w->run[first].since = NOW();
+    w->run[first].lost = false;
+    write_atomic(&w->run[first].plid, plid);
     if ( unlikely(!timer_is_active(&w->timer)) )
         set_timer(&w->timer, NOW() + LOOK_EVERY);
     count(q, CNT(rx_shown));
-    *nr = pages;
+    *nr = runs;
 
     return true;
 }
 
 /* ---- Taking back --------------------------------------------------------- */
 
-/* The packet that begins in a place, which is the caller's now; or none. */
+/* The packet that begins in a run, which is the caller's now; or none. */
 static plid_t packet_take(struct window *w, unsigned int at)
 {
     plid_t plid;
 
     spin_lock(&w->lock);
-    plid = w->place[at].plid;
-    write_atomic(&w->place[at].plid, PLID_NONE);
+    plid = w->run[at].plid;
+    write_atomic(&w->run[at].plid, PLID_NONE);
     spin_unlock(&w->lock);
 
     return plid;
@@ -233,7 +236,7 @@ struct batch {
 static void batch_add(struct window *w, struct batch *b, uint16_t at,
                       plid_t plid)
 {
-    places_hide(w, at, &b->flush);
+    runs_hide(w, at, &b->flush);
     b->at[b->nr] = at;
     b->plid[b->nr++] = plid;
 }
@@ -247,7 +250,7 @@ static void batch_end(struct window *w, struct batch *b)
 
     for ( i = 0; i < b->nr; i++ )
     {
-        places_give(w, b->at[i]);
+        runs_give(w, b->at[i]);
         borrow_let_go(b->plid[i]);
     }
 }
@@ -275,7 +278,7 @@ int window_release(struct domain *d, struct hicamp_window_release *op)
     {
         unsigned int i, n = min(op->nr - op->done, BATCH + 0u);
 
-        if ( hicamp_copy_in(at, op->places + op->done * sizeof(*at),
+        if ( hicamp_copy_in(at, op->runs + op->done * sizeof(*at),
                             n * sizeof(*at)) )
         {
             rc = -EFAULT;
@@ -318,24 +321,24 @@ static void cf_check window_look(void *data)
     spin_lock(&w->lock);
     for ( i = 0; i < w->nr; i++ )
     {
-        struct place *p = &w->place[i];
+        struct run *r = &w->run[i];
 
-        if ( p->plid == PLID_NONE || p->lost )
+        if ( r->plid == PLID_NONE || r->lost )
             continue;
-        if ( now - p->since < LOST_AFTER )
+        if ( now - r->since < LOST_AFTER )
         {
             shown = true;
             continue;
         }
-        places_hide(w, i, &flush);
-        p->lost = w->lost = true;
+        runs_hide(w, i, &flush);
+        r->lost = w->lost = true;
         lost++;
     }
     if ( flush )
         pvmap_flush(owner(w));
     for ( i = 0; lost && i < w->nr; i++ )
-        if ( w->place[i].plid != PLID_NONE && w->place[i].lost )
-            borrow_part(w->place[i].plid);
+        if ( w->run[i].plid != PLID_NONE && w->run[i].lost )
+            borrow_part(w->run[i].plid);
     spin_unlock(&w->lock);
 
     if ( lost )
@@ -355,21 +358,29 @@ static void cf_check window_look(void *data)
 
 /* ---- Opening and closing ------------------------------------------------- */
 
+static void window_destroy(struct window *w)
+{
+    kill_timer(&w->timer);
+    xfree(w->place);
+    xfree(w);
+}
+
 static int places_init(struct window *w, struct domain *d, uint64_t addr)
 {
+    unsigned int i, nr = w->nr << w->order;
     struct hicamp_place p;
-    unsigned int i;
 
-    for ( i = 0; i < w->nr; i++ )
+    w->place = xzalloc_array(struct pvmap, nr);
+    if ( !w->place )
+        return -ENOMEM;
+
+    for ( i = 0; i < nr; i++ )
     {
-        struct place *place = &w->place[i];
-
         if ( hicamp_copy_in(&p, addr + i * sizeof(p), sizeof(p)) )
             return -EFAULT;
-        place->map.pte = p.pte;
-        place->map.own = _mfn(p.frame);
-        place->next = i + 1 < w->nr ? i + 1 : PLACE_NONE;
-        if ( !pvmap_check(d, &place->map) )
+        w->place[i].pte = p.pte;
+        w->place[i].own = _mfn(p.frame);
+        if ( !pvmap_check(d, &w->place[i]) )
             return -EINVAL;
     }
     pvmap_flush(d);
@@ -411,34 +422,38 @@ static int window_give(struct domain *d, const struct hicamp_window *op,
 int window_open(struct domain *d, const struct hicamp_window *op)
 {
     struct window *w;
-    int rc = pvmap_supported(d);
+    unsigned int i;
+    int rc;
 
-    BUILD_BUG_ON(HICAMP_WINDOW_MAX >= PLACE_NONE);
+    BUILD_BUG_ON(HICAMP_WINDOW_MAX >= RUN_NONE);
 
-    if ( !op->nr || op->nr > HICAMP_WINDOW_MAX || op->pad || !op->pages ||
-         op->pages > HICAMP_EXTENTS_MAX || op->pages > op->nr )
+    if ( !op->runs || op->order > HICAMP_ORDER_MAX ||
+         op->runs > HICAMP_WINDOW_MAX >> op->order || !op->max_runs ||
+         op->max_runs > HICAMP_EXTENTS_MAX || op->pad )
         return -EINVAL;
+
+    rc = pvmap_supported(d);
     if ( rc )
         return rc;
 
-    w = xzalloc_flex_struct(struct window, place, op->nr);
+    w = xzalloc_flex_struct(struct window, run, op->runs);
     if ( !w )
         return -ENOMEM;
 
     spin_lock_init(&w->lock);
-    w->nr = w->nr_free = op->nr;
-    w->pages = op->pages;
+    w->nr = op->runs;
+    w->order = op->order;
+    w->max_runs = op->max_runs;
     w->min_bytes = op->min_bytes;
     init_timer(&w->timer, window_look, w, smp_processor_id());
+    for ( i = 0; i < w->nr; i++ )
+        w->run[i].next = i + 1 < w->nr ? i + 1 : RUN_NONE;
 
     rc = places_init(w, d, op->places);
     if ( !rc )
         rc = window_give(d, op, w);
     if ( rc )
-    {
-        kill_timer(&w->timer);
-        xfree(w);
-    }
+        window_destroy(w);
 
     return rc;
 }
@@ -468,5 +483,6 @@ int window_close(struct queue *q)
 
 void window_free(struct queue *q)
 {
-    xfree(q->window);
+    if ( q->window )
+        window_destroy(q->window);
 }

@@ -565,14 +565,15 @@ struct hicamp_segment_batch {
  * A place is a page of the caller, and the page-table entry by which it maps it,
  * read-write.  While a place shows payload, the entry maps a frame of the sender,
  * read-only, and the page itself is not to be seen.  Who gives the places away
- * meanwhile, or changes the entries, harms only himself.
+ * meanwhile, or changes the entries, harms only himself.  Places come in runs of
+ * 2^order, so that what stands side by side with the sender does so here.
  *
  * A packet is shown if its payload is of at least min_bytes, stands in FRAME
- * extents, takes at most pages places, and so many are free; else it is copied.
- * In rx it has an extent of type PLACE for each page: name is the machine frame,
- * for DMA, offset says where in the window the bytes are (a place begins at its
- * index times 4096).  Bytes of the frame beside them are the sender's own affair;
- * they are seen, too.
+ * extents, takes at most max_runs runs, and so many are free; else it is copied.
+ * In rx it has an extent of type PLACE for each run: name is the first of its
+ * machine frames, which follow one another, for DMA; offset says where in the
+ * window the bytes are (a place begins at its index times 4096).  Bytes of the
+ * frames beside them are the sender's own affair; they are seen, too.
  *
  * The sender gets its frames back when the packet is released; until then it
  * cannot detach its port.  Packets that are not released within 10 seconds are
@@ -586,7 +587,7 @@ struct hicamp_segment_batch {
  *   -ENOENT      no such port of the caller
  *   -ENOTCONN    not attached, or no such queue
  *   -EBUSY       it has got a window
- *   -EINVAL      nr, pages; an entry does not map the page
+ *   -EINVAL      order, runs, max_runs; an entry does not map the page
  *   -ENOMEM      Xen is short of memory
  */
 #define HICAMP_WINDOW_MAX       1024    /* places */
@@ -599,20 +600,21 @@ struct hicamp_place {
 struct hicamp_window {
     uint32_t port;
     uint16_t queue;
-    uint16_t pages;         /* of a packet, 1 to HICAMP_EXTENTS_MAX */
+    uint16_t order;         /* 0 to HICAMP_ORDER_MAX */
+    uint16_t runs;
+    uint16_t max_runs;      /* of a packet, 1 to HICAMP_EXTENTS_MAX */
     uint32_t min_bytes;
-    uint32_t nr;            /* 1 to HICAMP_WINDOW_MAX */
-    uint64_t places;        /* guest address of nr struct hicamp_place */
+    uint64_t places;        /* guest address of runs << order hicamp_place */
     uint64_t pad;
 };
 
 /*
  * HICAMP_OP_window_release: nobody reads these packets any more.  A packet is
- * named by the place of its first extent.  The batch ends with its first error;
+ * named by the run of its first extent.  The batch ends with its first error;
  * done tells, also then, how many before it have been released.
  *
- *   -ENOENT      no such port of the caller, or no window; no packet begins at
- *                this place
+ *   -ENOENT      no such port of the caller, or no window; no packet begins in
+ *                this run
  *   -EINVAL      nr
  */
 #define HICAMP_RELEASE_MAX      1024
@@ -623,7 +625,7 @@ struct hicamp_window_release {
     uint16_t pad;
     uint32_t nr;            /* 1 to HICAMP_RELEASE_MAX */
     uint32_t done;          /* in: 0; out */
-    uint64_t places;        /* guest address of nr uint16_t */
+    uint64_t runs;          /* guest address of nr uint16_t */
 };
 
 /* ---- Domains and parameters (administrator) ------------------------------ */
