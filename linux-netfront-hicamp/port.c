@@ -188,11 +188,11 @@ static int hnf_xen_detach(struct hnf_port *np)
 	unsigned int ms;
 	int err;
 
-	for (ms = 0; ms < HNF_DETACH_MS; ms += 10) {
+	for (ms = 0; ms < HNF_DETACH_MS; ms += 20) {
 		err = hicamp_hypercall(op, &arg);
 		if (err != -EBUSY)
 			break;
-		msleep(10);
+		msleep(20);
 	}
 	return err;
 }

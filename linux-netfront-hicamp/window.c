@@ -35,9 +35,13 @@ module_param(uplink_window, uint, 0644);
 MODULE_PARM_DESC(uplink_window,
 		 "Uplinks made from now on: pages of each queue in which payload is shown instead of copied, 16 to 1024, 0 for none (default 0)");
 
+static unsigned int uplink_window_min = 8192;
+module_param(uplink_window_min, uint, 0644);
+MODULE_PARM_DESC(uplink_window_min,
+		 "Payload from how many bytes on is shown (default 8192)");
+
 #define HNF_WINDOW_ORDER	HICAMP_ORDER_MAX	/* of a run */
 #define HNF_WINDOW_RUN		(PAGE_SIZE << HNF_WINDOW_ORDER)
-#define HNF_WINDOW_MIN		(2 * PAGE_SIZE)	/* payload that is shown */
 #define HNF_WINDOW_WAIT_MS	15000	/* Xen waits for no longer, either */
 
 /* A packet in the window; by its first run. */
@@ -280,7 +284,7 @@ static int hnf_window_offer(const struct hnf_window *w)
 		.order = HNF_WINDOW_ORDER,
 		.runs = w->nr,
 		.max_runs = MAX_SKB_FRAGS,
-		.min_bytes = HNF_WINDOW_MIN,
+		.min_bytes = READ_ONCE(uplink_window_min),
 	};
 	unsigned int i, level, nr = w->nr << HNF_WINDOW_ORDER;
 	struct hicamp_place *place;

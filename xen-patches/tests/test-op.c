@@ -54,7 +54,7 @@ static long call(struct domain *d, unsigned int cmd)
 
 static const uint8_t commands[] = { 0, 1, 2, 16, 17, 18, 19, 20, 21, 32, 33,
                                     34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
-                                    44, 45, 46, 48, 49 };
+                                    44, 45, 46, 48, 49, 50, 51 };
 
 /* ---- Boot ---------------------------------------------------------------- */
 
@@ -134,7 +134,7 @@ TEST(each_command_is_for_who_may_issue_it)
                                    ALL, ALL, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
                                    ADMIN, ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
                                    ADMIN, ADMIN, ADMIN, ADMIN, ADMIN,
-                                   ADMIN };
+                                   ADMIN, ADMIN, ADMIN };
     struct domain *adm, *any;
     unsigned int i;
 
@@ -223,7 +223,7 @@ TEST(the_handshake_tells_versions_and_limits)
     CHECK_EQ(arg.version.features, HICAMP_FEAT_TX_REF | HICAMP_FEAT_TX_FRAME |
                                    HICAMP_FEAT_FABRIC | HICAMP_FEAT_SEGMENT |
                                    HICAMP_FEAT_SEALED | HICAMP_FEAT_EDIT |
-                                   HICAMP_FEAT_METER);
+                                   HICAMP_FEAT_METER | HICAMP_FEAT_WINDOW);
     CHECK_EQ(arg.version.max_queues, 8);
     CHECK_EQ(arg.version.max_ring, HICAMP_RING_MAX);
     CHECK_EQ(arg.version.max_runs, 32768);

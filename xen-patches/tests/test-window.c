@@ -19,7 +19,7 @@ static struct hicamp_place places[HICAMP_WINDOW_MAX];
 
 void test_setup(void)
 {
-    guests_boot("4M");
+    guests_boot("32M");
 }
 
 static struct hicamp_window window(unsigned int nr)
@@ -524,3 +524,154 @@ TEST(what_is_wrong_with_a_window_is_told)
     up->d->emul_iommu = false;
     end();
 }
+
+/* ---- All at once --------------------------------------------------------- */
+
+#define SENDERS         3
+#define PACKETS         3000
+#define MANY            128     /* places */
+#define AT_ONCE         400     /* packets between a sender's detaches */
+
+static struct guest *from[SENDERS];
+static unsigned int senders_left;
+static uint32_t seen[SENDERS];
+
+static void reap(struct guest *g)
+{
+    struct hicamp_comp c;
+
+    while ( guest_reap(g, &c) )
+        CHECK_EQ(c.status, HICAMP_COMP_OK);
+}
+
+static void sender(unsigned int n)
+{
+    struct guest *g = from[n];
+    uint32_t seq;
+
+    for ( seq = 1; seq <= PACKETS; seq++ )
+    {
+        struct pkt p = pkt_new(g, 1, 60);
+
+        pkt_extent(&p, g, test_random() % 4096, 1 + test_random() % 12000,
+                   !(test_random() % 8));
+        memcpy(p.inl + 20, &n, 4);
+        memcpy(p.inl + 24, &seq, 4);
+        while ( !guest_put(g, &p) )
+        {
+            reap(g);
+            CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+        }
+        if ( !(test_random() % 4) )
+            CHECK_EQ(guest_doorbell(g, HICAMP_DOORBELL_TX), 0);
+        reap(g);
+
+        if ( seq % AT_ONCE )
+            continue;
+        while ( guest_detach(g) == -EBUSY )
+            cpu_relax();
+        CHECK_EQ(guest_attach(g), 0);
+    }
+    arch_fetch_and_add(&senders_left, -1);
+}
+
+static void in_order(const uint8_t *bytes)
+{
+    uint32_t n, seq;
+
+    memcpy(&n, bytes + 20, 4);
+    memcpy(&seq, bytes + 24, 4);
+    CHECK(n < SENDERS);
+    CHECK((int32_t)(seq - seen[n]) > 0);
+    seen[n] = seq;
+}
+
+/* A NIC's driver: sends now or later, in any order, and looks now and then. */
+static void drive(uint16_t *held, unsigned int *nr)
+{
+    unsigned int i, n;
+    struct shown s;
+
+    while ( up->rx_cons != read_atomic(&up->ctrl->rx_prod) )
+    {
+        const struct hicamp_pkt *h =
+            (const struct hicamp_pkt *)guest_rx_slot(up, up->rx_cons);
+        const struct hicamp_extent *e = (const struct hicamp_extent *)
+            guest_rx_slot(up, up->rx_cons + HICAMP_HDR_SLOTS(h->inline_len));
+
+        if ( e->type != HICAMP_EXT_PLACE )
+        {
+            CHECK(guest_get(up));
+            in_order(up->got.data);
+            continue;
+        }
+        in_order((const uint8_t *)(h + 1));
+        CHECK(next_shown(&s));
+        if ( !(test_random() % 8) )
+            CHECK(emul_pt_look(s.at) == emul_guest(s.ext[0].name));
+        held[(*nr)++] = s.run;
+    }
+    if ( *nr && !(test_random() % 4) )
+    {
+        i = test_random() % *nr;
+        n = held[i];
+        held[i] = held[0];
+        held[0] = n;
+        n = 1 + test_random() % *nr;
+        CHECK_EQ(release(held, n, NULL), 0);
+        *nr -= n;
+        memmove(held, held + n, *nr * sizeof(*held));
+    }
+    guest_fill(up);
+    smp_mb();
+    if ( read_atomic(&up->ctrl->fill_wakeup) )
+        CHECK_EQ(guest_doorbell(up, HICAMP_DOORBELL_RX), 0);
+}
+
+static void all_at_once(void *arg, unsigned int cpu)
+{
+    static uint16_t held[MANY];
+    static unsigned int nr;
+
+    if ( cpu < SENDERS )
+        sender(cpu);
+    else
+        while ( read_atomic(&senders_left) || nr )
+        {
+            drive(held, &nr);
+            emul_advance(MICROSECS(5));
+        }
+}
+
+TEST(senders_and_a_driver_at_the_same_time)
+{
+    unsigned int i;
+
+    world(MANY);
+    from[0] = a;
+    from[1] = b;
+    from[2] = guest_new();
+    flow(from[2], 1, &up, 1);
+    senders_left = SENDERS;
+    memset(seen, 0, sizeof(seen));
+    emul_run(SENDERS + 1, all_at_once, NULL);
+
+    CHECK(COUNT(up, rx_shown) >= 100);
+    CHECK_EQ(COUNT(up, shown_lost), 0);
+    for ( i = 0; i < SENDERS; i++ )
+    {
+        CHECK_EQ(guest_doorbell(from[i], HICAMP_DOORBELL_TX), 0);
+        CHECK_EQ(COUNT(from[i], torn), 0);
+    }
+    end();
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * tab-width: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

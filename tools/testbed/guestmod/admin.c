@@ -34,6 +34,8 @@ static void pointers(void)
 		{ "port_rate", HICAMP_OP_port_rate },
 		{ "port_addrs", HICAMP_OP_port_addrs },
 		{ "meter", HICAMP_OP_meter },
+		{ "window_open", HICAMP_OP_window_open },
+		{ "window_release", HICAMP_OP_window_release },
 	};
 	unsigned int i;
 

@@ -57,12 +57,14 @@ static const struct {
 	{ "meter", HICAMP_OP_meter },
 	{ "fabric_attach", HICAMP_OP_fabric_attach },
 	{ "fabric_detach", HICAMP_OP_fabric_detach },
+	{ "window_open", HICAMP_OP_window_open },
+	{ "window_release", HICAMP_OP_window_release },
 };
 
 static void unknown_commands(void)
 {
 	static const unsigned int unknown[] = {
-		3, 15, 22, 31, 47, 50, 51, 63, 64, 255, 256, 0xffff,
+		3, 15, 22, 31, 47, 52, 53, 63, 64, 255, 256, 0xffff,
 		0x10000, 0x80000000, ~0u,
 	};
 	char room[256] = {};

@@ -63,6 +63,7 @@ check backend_is_the_driver_domains test "$(backend_of a)" = \
 check guests_talk pings a 10.0.0.2
 check world_is_reached pings a $WORLD
 check world_reaches_a_guest world ping -q -c 5 -i 0.2 -W 10 10.0.0.1
+check window_is_refused_and_said in_dd "dmesg | grep 'payload is copied, not shown'"
 check nic_is_in_the_driver_domain in_dd "ethtool -i eth0 | grep e1000e"
 guest run -t 60 a "netperf -P 0 -H $WORLD -l 3 -- -m 65536" > "$OUT/world.txt"
 result world_mbit "$(awk 'NF == 5 { v = $5 } END { print v }' "$OUT/world.txt")"

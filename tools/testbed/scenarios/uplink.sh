@@ -161,8 +161,12 @@ check others_above_the_nic_stay ip link show other
 ip link del other
 check nic_is_free sh -c "! ip -d link show $NIC | grep -q 'promiscuity 1'"
 check guests_talk_without_uplink wait_for 20 pings a 10.0.0.2
-check uplink_is_made_again uplink_up
+echo 512 > /sys/module/hicamp_netfront/parameters/uplink_window
+echo 2048 > /sys/module/hicamp_netfront/parameters/uplink_window_min
+check uplink_is_made_again_with_a_window uplink_up
 check world_is_back wait_for 20 pings a $WORLD
+check tcp_is_shown_and_comes_back_unharmed both_ways
+check payload_was_shown test "$(port_up rx_shown)" -gt 10
 rmmod xen_netback
 ovs-appctl -t ovs-vswitchd exit
 check module_unloads rmmod hicamp_netback

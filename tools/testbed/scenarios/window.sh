@@ -108,7 +108,9 @@ PY
 
 check world_is_there world_up || bail "no second NIC"
 NIC=$(nic_of 52:54:00:00:00:10)
-check uplink_is_made uplink_up 256 || bail "no uplink"
+# How large packets are depends on the clock; these tests want all to be shown.
+echo 2048 > /sys/module/hicamp_netfront/parameters/uplink_window_min
+check uplink_is_made uplink_up 512 || bail "no uplink"
 guests_up a b
 world socat TCP-LISTEN:5200,reuseaddr,fork EXEC:cat &
 _echo=$!
@@ -136,7 +138,7 @@ check stream_with_a_tap guest run -t 120 a \
 wait $_tap
 result tap "$(tail -1 "$OUT/tap.txt")"
 check payload_was_shown_then_too test "$(port_up rx_shown)" -gt $((before + 10))
-check tap_reads_what_was_sent sh -c "awk '/wrong/ { ok = \$1 > 10 && \$3 > 9000 &&
+check tap_reads_what_was_sent sh -c "awk '/wrong/ { ok = \$1 > 10 && \$3 > 4000 &&
     \$7 == 0 } END { exit !ok }' $OUT/tap.txt"
 
 # Flows come and go with the traffic.
@@ -183,7 +185,7 @@ check none_is_shown test "$(port_up rx_shown)" = 0
 
 say "the NIC's driver goes under traffic"
 hicampctl uplink del "$NIC"
-check uplink_with_a_window uplink_up 64
+check uplink_with_a_window uplink_up 256
 check world_is_back_once_more wait_for 20 pings a $WORLD
 flood 30 a
 check nics_driver_unloads sh -c "kill $_echo; ip netns del world; sleep 1; rmmod e1000e"

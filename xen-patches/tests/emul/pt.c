@@ -55,10 +55,13 @@ void put_page_from_l1e(l1_pgentry_t e, struct domain *d)
 
 void emul_flush(void)
 {
+    unsigned int i;
+
     if ( emul_flush_hook )
         emul_flush_hook();
-    memset(remembered, 0, sizeof(remembered));
-    emul_flushes++;
+    for ( i = 0; i < ENTRIES; i++ )
+        write_atomic(&remembered[i], 0ul);
+    arch_fetch_and_add(&emul_flushes, 1);
 }
 
 static intpte_t *entry(unsigned int i)
@@ -115,15 +118,19 @@ bool emul_pt_own_again(unsigned int i)
 
 const uint8_t *emul_pt_look(unsigned int i)
 {
-    intpte_t e = *entry(i);
+    unsigned long frame = read_atomic(&remembered[i]);
+    intpte_t e;
 
-    if ( !remembered[i] && (e & _PAGE_PRESENT) )
+    if ( !frame )
     {
-        *entry(i) |= _PAGE_ACCESSED;
-        remembered[i] = mfn_x(l1e_get_mfn(l1e_from_intpte(e)));
+        e = __atomic_or_fetch(entry(i), _PAGE_ACCESSED, __ATOMIC_SEQ_CST);
+        if ( !(e & _PAGE_PRESENT) )
+            return NULL;
+        frame = mfn_x(l1e_get_mfn(l1e_from_intpte(e)));
+        write_atomic(&remembered[i], frame);
     }
 
-    return remembered[i] ? emul_guest(remembered[i]) : NULL;
+    return emul_guest(frame);
 }
 
 void emul_pt_zap(unsigned int i)

@@ -109,9 +109,9 @@ static void check_packet(struct check *c, plid_t plid)
         for ( i = 0; i < nr; i++ )
             check_root(c, lines[i]);
     }
-    else if ( packet_borrows(m) )
+    else if ( packet_borrows(m) || m->state == PAYLOAD_PARTED )
     {
-        check_root(c, plid); /* the table of borrowers has one */
+        check_root(c, plid); /* the table of borrowers has one, or a window */
         for ( i = 0; i < pkt->hdr.nr_extents; i++ )
         {
             const struct hicamp_extent *e = packet_extent(plid, pkt, i);
@@ -122,20 +122,21 @@ static void check_packet(struct check *c, plid_t plid)
     }
 }
 
+void check_output(struct check *c, plid_t plid)
+{
+    c->packets = true;
+    if ( plid < c->lines && !c->refs[plid] )
+        check_packet(c, plid);
+    check_root(c, plid);
+}
+
 void check_queue(struct check *c, const struct queue *q)
 {
     uint32_t i;
 
     c->packets = true;
     for ( i = q->wait_head; i != q->wait_tail; i++ )
-    {
-        plid_t plid = q->wait[i % WAIT_SLOTS].plid;
-
-        /* It may wait for several. */
-        if ( plid < c->lines && !c->refs[plid] )
-            check_packet(c, plid);
-        check_root(c, plid);
-    }
+        check_output(c, q->wait[i % WAIT_SLOTS].plid);
 }
 
 /* Count the references that lines hold. */

@@ -9,6 +9,7 @@
 #define HICAMP_CHECK_H
 
 #include "port.h"
+#include "window.h"
 
 struct check;
 
@@ -26,6 +27,9 @@ void check_segments(struct check *c, const struct hicamp_domain *hd);
  * counted too, so all queues must be named.
  */
 void check_queue(struct check *c, const struct queue *q);
+
+/* One output of a packet that waits nowhere any more. */
+void check_output(struct check *c, plid_t plid);
 
 /* All that there is: of domains and of ports. */
 static inline void check_all(struct check *c)
@@ -45,7 +49,14 @@ static inline void check_all(struct check *c)
         unsigned int i;
 
         for ( i = 0; (q = port_queue(port, i)) != NULL; i++ )
+        {
+            unsigned int run = 0;
+            plid_t plid;
+
             check_queue(c, q);
+            while ( (plid = window_next(q, &run)) != PLID_NONE )
+                check_output(c, plid);
+        }
     }
     rcu_read_unlock(&hicamp_rcu);
 }

@@ -59,7 +59,8 @@ static bool table_open(struct domain *d, struct table *t, uint64_t frame)
 
     if ( page_lock(pg) )
     {
-        if ( (pg->u.inuse.type_info & PGT_type_mask) == PGT_l1_page_table )
+        if ( (read_atomic(&pg->u.inuse.type_info) & PGT_type_mask) ==
+             PGT_l1_page_table )
         {
             t->pg = pg;
             t->frame = frame;

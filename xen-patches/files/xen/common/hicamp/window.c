@@ -486,3 +486,14 @@ void window_free(struct queue *q)
     if ( q->window )
         window_destroy(q->window);
 }
+
+plid_t window_next(const struct queue *q, unsigned int *run)
+{
+    const struct window *w = q->window;
+    plid_t plid = PLID_NONE;
+
+    while ( w && plid == PLID_NONE && *run < w->nr )
+        plid = read_atomic(&w->run[(*run)++].plid);
+
+    return plid;
+}

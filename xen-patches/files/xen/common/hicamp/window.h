@@ -32,4 +32,10 @@ int window_close(struct queue *q);
 /* Its memory.  Nobody knows of q any more. */
 void window_free(struct queue *q);
 
+/*
+ * The next packet that q's guest is shown, from run *run on, which becomes the
+ * one behind it; PLID_NONE at the end.  For the store walk.
+ */
+plid_t window_next(const struct queue *q, unsigned int *run);
+
 #endif /* HICAMP_WINDOW_H */
