@@ -20,7 +20,7 @@ ROOTFS = IMAGE / 'root'
 GUEST = common.BUILD / 'guest'
 DOM0_PACKAGES = [
     'bridge-utils', 'busybox-static', 'ethtool', 'iperf3', 'iproute2',
-    'iputils-ping', 'kmod', 'mount', 'netcat-openbsd', 'netperf',
+    'iputils-ping', 'kmod', 'mount', 'netcat-openbsd', 'netperf', 'nftables',
     'openvswitch-switch', 'ovn-central', 'ovn-host', 'procps', 'python3',
     'socat', 'sockperf', 'tcpdump', 'xen-utils-4.17', 'xenstore-utils',
 ]

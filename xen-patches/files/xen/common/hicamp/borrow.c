@@ -752,7 +752,7 @@ void borrow_arm(struct queue *q)
 
     spin_lock(&q->comp_lock);
     b = oldest(q);
-    if ( b && !q->dead && !q->aging )
+    if ( b && !b->held && !q->dead && !q->aging )
     {
         q->age_mark = b->seq;
         write_atomic(&q->aging, true);
@@ -776,9 +776,9 @@ bool borrow_hold(plid_t plid)
 
     spin_lock(&q->comp_lock);
     b = borrow_find(q, plid);
-    if ( b && !q->dead && read_atomic(&m->state) == PAYLOAD_BORROWED )
+    if ( b && !b->held && !q->dead &&
+         read_atomic(&m->state) == PAYLOAD_BORROWED )
     {
-        ASSERT(!b->held);
         unlink(q, b);
         b->held = held = true;
         add_sized(&q->borrow_held, 1);
@@ -788,14 +788,11 @@ bool borrow_hold(plid_t plid)
     return held;
 }
 
-bool borrow_unhold(plid_t plid)
+/* Put it back into the ring.  False: it has been parted from its sender. */
+static bool rejoin(struct queue *q, plid_t plid)
 {
-    struct queue *q = sender(line_meta(plid));
     struct borrower *b;
     uint16_t next;
-
-    if ( !q )
-        return false;
 
     spin_lock(&q->comp_lock);
     b = borrow_find(q, plid);
@@ -812,9 +809,23 @@ bool borrow_unhold(plid_t plid)
         add_sized(&q->borrow_held, -1);
     }
     spin_unlock(&q->comp_lock);
-    borrow_watch(q);
 
     return b;
+}
+
+void borrow_unhold(plid_t plid)
+{
+    struct packet *pkt = line_data(plid);
+    struct queue *q = sender(line_meta(plid));
+
+    if ( q && likely(rejoin(q, plid)) )
+    {
+        borrow_watch(q);
+        return;
+    }
+
+    payload_put(NULL, plid, pkt, pkt->hdr.nr_extents);
+    packet_put(plid); /* the table's reference */
 }
 
 /*
@@ -852,18 +863,6 @@ void borrow_part(plid_t plid)
     if ( borrow_find(q, plid) )
         part(q, plid);
     spin_unlock(&q->comp_lock);
-}
-
-void borrow_let_go(plid_t plid)
-{
-    if ( !borrow_unhold(plid) )
-    {
-        struct packet *pkt = line_data(plid);
-
-        payload_put(NULL, plid, pkt, pkt->hdr.nr_extents);
-        packet_put(plid); /* the table's reference */
-    }
-    packet_done(plid);
 }
 
 /* ---- The sender goes ----------------------------------------------------- */

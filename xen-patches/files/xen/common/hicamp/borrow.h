@@ -217,20 +217,19 @@ int borrow_recall(struct hicamp_domain *hd, const uint32_t *indices,
 int borrow_withdraw(struct queue *q);
 
 /*
- * A window holds the packet, with one of its outputs: nobody takes its payload
- * back, though its sender may be parted from it.  False: it does not borrow, is
- * being taken back, or is in hand.  As packet_done().
+ * A window holds the packet, beside an output of it that it has: nobody takes its
+ * payload back, though its sender may be parted from it.  False: it does not
+ * borrow, is being taken back, is in hand, or another window has it.  As
+ * packet_done().
  */
 bool borrow_hold(plid_t plid);
-/* Not any more.  False: it has been parted from its sender. */
-bool borrow_unhold(plid_t plid);
+/*
+ * Not any more.  What it borrows is given back, if its sender, from which it has
+ * been parted, cannot.
+ */
+void borrow_unhold(plid_t plid);
 /* Part it from its sender now, to whom it is completed as torn. */
 void borrow_part(plid_t plid);
-/*
- * The window has done with the packet: borrow_unhold() and packet_done(); gives
- * back what it borrows if its sender cannot.
- */
-void borrow_let_go(plid_t plid);
 
 /* As borrow_watch() when there is something to watch. */
 void borrow_arm(struct queue *q);

@@ -251,7 +251,8 @@ static void batch_end(struct window *w, struct batch *b)
     for ( i = 0; i < b->nr; i++ )
     {
         runs_give(w, b->at[i]);
-        borrow_let_go(b->plid[i]);
+        borrow_unhold(b->plid[i]);
+        packet_done(b->plid[i]);
     }
 }
 
