@@ -48,6 +48,7 @@ void page_unlock(struct page_info *pg);
 void put_page_from_l1e(l1_pgentry_t e, struct domain *d);
 
 #define paging_mode_enabled(d)  paging_mode_log_dirty(d)
+#define paging_cmpxchg_guest_entry(v, p, o, n, table) cmpxchg(p, o, n)
 #define need_iommu_pt_sync(d)   ((d)->emul_iommu)
 
 /* All CPUs forget what they remember. */

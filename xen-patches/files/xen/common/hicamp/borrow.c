@@ -13,9 +13,8 @@
  *   - Whoever takes a packet out of the table, under comp_lock, and nobody
  *     else, gives back what it borrows: packet_done() when the last output is
  *     through, or take_back(), which closes the packet to readers first.
- *   - A packet that a window holds (window.c) is in the table, but not in its
- *     ring, where those who take back look.  When its sender goes before, it is
- *     parted from it, and the window gives back what it borrows.
+ *   - A packet that a window holds (hold.c) is in the table, but not in its
+ *     ring, where those who take back look.
  *
  * Invariant: a packet in the table holds everything that its extents name, and
  * an entry of the completion ring is kept for each until it has been given
@@ -25,7 +24,7 @@
  * his, Chan, Litz, Cheriton, section 3.
  */
 
-#include "borrow.h"
+#include "borrowers.h"
 #include "comp.h"
 
 /* PLIDs in one line: more than any packet has lines of payload. */
@@ -42,18 +41,6 @@ unsigned int __read_mostly borrow_age_us = 1000;
 unsigned int __read_mostly borrow_pair = 64;
 
 /* ---- The table ----------------------------------------------------------- */
-
-/*
- * A place.  Those in use form a ring in the order in which they were entered,
- * through the place behind the last; free ones a list by next.
- */
-struct borrower {
-    plid_t plid;                /* none: free, or being given back */
-    uint32_t seq;               /* goes up from packet to packet */
-    uint16_t prev, next;
-    bool refs;                  /* borrows from runs */
-    bool held;                  /* by a window: not in the ring */
-};
 
 static void cf_check borrow_age(void *data);
 
@@ -83,8 +70,7 @@ void borrow_free(struct queue *q)
     xfree(q->borrow);
 }
 
-/* Put a place into the ring, before another. */
-static void link_before(struct queue *q, uint16_t slot, uint16_t next)
+void borrow_link(struct queue *q, uint16_t slot, uint16_t next)
 {
     struct borrower *b = &q->borrow[slot];
 
@@ -94,7 +80,7 @@ static void link_before(struct queue *q, uint16_t slot, uint16_t next)
     q->borrow[next].prev = slot;
 }
 
-static void unlink(struct queue *q, const struct borrower *b)
+void borrow_unlink(struct queue *q, const struct borrower *b)
 {
     q->borrow[b->prev].next = b->next;
     q->borrow[b->next].prev = b->prev;
@@ -114,7 +100,7 @@ static void enter(struct queue *q, plid_t plid, unsigned int frames, bool refs)
     b->plid = plid;
     b->seq = q->borrow_seq++;
     b->refs = refs;
-    link_before(q, slot, q->comp_size);
+    borrow_link(q, slot, q->comp_size);
     line_meta(plid)->slot = slot;
     add_sized(&q->borrow_nr, 1);
     add_sized(&q->borrow_frames, frames);
@@ -184,8 +170,7 @@ bool borrow_refuse(struct queue *q, const struct hicamp_pkt *hdr)
     return done;
 }
 
-/* Its place; NULL: it is in none, somebody else has it. */
-static struct borrower *borrow_find(struct queue *q, plid_t plid)
+struct borrower *borrow_find(struct queue *q, plid_t plid)
 {
     uint16_t slot = line_meta(plid)->slot;
 
@@ -196,11 +181,7 @@ static struct borrower *borrow_find(struct queue *q, plid_t plid)
            ? &q->borrow[slot] : NULL;
 }
 
-/*
- * Take plid out of the table; its entry of the ring stays reserved.  False: it
- * is not there.
- */
-static bool borrow_leave(struct queue *q, plid_t plid)
+bool borrow_leave(struct queue *q, plid_t plid)
 {
     struct borrower *b = borrow_find(q, plid);
 
@@ -214,14 +195,13 @@ static bool borrow_leave(struct queue *q, plid_t plid)
         add_sized(&q->borrow_held, -1);
     }
     else
-        unlink(q, b);
+        borrow_unlink(q, b);
 
     return true;
 }
 
-/* What plid borrowed has been given back: complete it, free its place. */
-static void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
-                       uint32_t status)
+void borrow_end(struct queue *q, plid_t plid, unsigned int frames,
+                uint32_t status)
 {
     uint16_t slot = line_meta(plid)->slot;
 
@@ -313,11 +293,7 @@ bool packet_output(plid_t plid)
     return true;
 }
 
-/*
- * Whose packet it is.  NULL: the port, or its queue, is gone, and it was taken
- * back.  There may be another in its place; borrow_find() tells.
- */
-static struct queue *sender(const struct line_meta *m)
+struct queue *borrow_sender(const struct line_meta *m)
 {
     const struct port *port = port_by_id(m->port);
 
@@ -328,7 +304,7 @@ static struct queue *sender(const struct line_meta *m)
 static void packet_return(plid_t plid, const struct line_meta *m)
 {
     struct packet *pkt = line_data(plid);
-    struct queue *q = sender(m);
+    struct queue *q = borrow_sender(m);
 
     if ( !q )
         return;
@@ -762,122 +738,7 @@ void borrow_arm(struct queue *q)
     spin_unlock(&q->comp_lock);
 }
 
-/* ---- Held by a window ---------------------------------------------------- */
-
-bool borrow_hold(plid_t plid)
-{
-    const struct line_meta *m = line_meta(plid);
-    struct queue *q = packet_borrows(m) ? sender(m) : NULL;
-    struct borrower *b;
-    bool held = false;
-
-    if ( !q )
-        return false;
-
-    spin_lock(&q->comp_lock);
-    b = borrow_find(q, plid);
-    if ( b && !b->held && !q->dead &&
-         read_atomic(&m->state) == PAYLOAD_BORROWED )
-    {
-        unlink(q, b);
-        b->held = held = true;
-        add_sized(&q->borrow_held, 1);
-    }
-    spin_unlock(&q->comp_lock);
-
-    return held;
-}
-
-/* Put it back into the ring.  False: it has been parted from its sender. */
-static bool rejoin(struct queue *q, plid_t plid)
-{
-    struct borrower *b;
-    uint16_t next;
-
-    spin_lock(&q->comp_lock);
-    b = borrow_find(q, plid);
-    if ( b )
-    {
-        ASSERT(b->held);
-        /* It is among the oldest. */
-        for ( next = q->borrow[q->comp_size].next; next != q->comp_size;
-              next = q->borrow[next].next )
-            if ( (int32_t)(q->borrow[next].seq - b->seq) > 0 )
-                break;
-        link_before(q, b - q->borrow, next);
-        b->held = false;
-        add_sized(&q->borrow_held, -1);
-    }
-    spin_unlock(&q->comp_lock);
-
-    return b;
-}
-
-void borrow_unhold(plid_t plid)
-{
-    struct packet *pkt = line_data(plid);
-    struct queue *q = sender(line_meta(plid));
-
-    if ( q && likely(rejoin(q, plid)) )
-    {
-        borrow_watch(q);
-        return;
-    }
-
-    payload_put(NULL, plid, pkt, pkt->hdr.nr_extents);
-    packet_put(plid); /* the table's reference */
-}
-
-/*
- * A packet that a window holds is none of q's any more: it is the window's, with
- * the table's reference and the frames.
- */
-static void part(struct queue *q, plid_t plid)
-{
-    struct packet *pkt = line_data(plid);
-    struct line_meta *m = line_meta(plid);
-    unsigned int i, frames = 0;
-
-    for ( i = 0; i < pkt->hdr.nr_extents; i++ )
-    {
-        const struct hicamp_extent *e = packet_extent(plid, pkt, i);
-
-        frames += PFN_UP(e->offset + e->len);
-    }
-
-    borrow_leave(q, plid);
-    use_close(&m->use);
-    write_atomic(&m->state, PAYLOAD_PARTED);
-    count(q, CNT(torn));
-    borrow_end(q, plid, frames, HICAMP_COMP_TORN);
-}
-
-void borrow_part(plid_t plid)
-{
-    struct queue *q = sender(line_meta(plid));
-
-    if ( !q )
-        return;
-
-    spin_lock(&q->comp_lock);
-    if ( borrow_find(q, plid) )
-        part(q, plid);
-    spin_unlock(&q->comp_lock);
-}
-
 /* ---- The sender goes ----------------------------------------------------- */
-
-/* What windows hold.  q is dead, so no more will be. */
-static void part_all(struct queue *q)
-{
-    unsigned int slot;
-
-    spin_lock(&q->comp_lock);
-    for ( slot = 0; q->borrow_held && slot < q->comp_size; slot++ )
-        if ( q->borrow[slot].plid != PLID_NONE && q->borrow[slot].held )
-            part(q, q->borrow[slot].plid);
-    spin_unlock(&q->comp_lock);
-}
 
 int borrow_withdraw(struct queue *q)
 {
@@ -888,7 +749,7 @@ int borrow_withdraw(struct queue *q)
     ASSERT(q->dead);
 
     if ( unlikely(read_atomic(&q->borrow_held)) )
-        part_all(q);
+        hold_part_all(q);
 
     for ( ; ; )
     {

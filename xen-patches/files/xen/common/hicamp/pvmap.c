@@ -91,14 +91,15 @@ static l1_pgentry_t *entry_at(struct domain *d, struct table *t, uint64_t pte)
  * processor alone may write to a locked table's entry, and only these.  False:
  * something else stands there.
  */
-static bool exchange(l1_pgentry_t *e, intpte_t old, intpte_t new,
-                     intpte_t *traces)
+static bool exchange(struct domain *d, const struct table *t, l1_pgentry_t *e,
+                     intpte_t old, intpte_t new, intpte_t *traces)
 {
     intpte_t now = read_atomic(&e->l1), seen;
 
     while ( (now & ~TRACES) == (old & ~TRACES) )
     {
-        seen = cmpxchg(&e->l1, now, new);
+        seen = paging_cmpxchg_guest_entry(d->vcpu[0], &e->l1, now, new,
+                                          _mfn(t->frame));
         if ( likely(seen == now) )
         {
             *traces = now & TRACES;
@@ -128,7 +129,8 @@ bool pvmap_check(struct domain *d, const struct pvmap *m)
     if ( e )
     {
         now = read_atomic(&e->l1);
-        ok = maps_own(m, now) && exchange(e, now, now & ~TRACES, &traces);
+        ok = maps_own(m, now) &&
+             exchange(d, &t, e, now, now & ~TRACES, &traces);
     }
     table_close(&t);
 
@@ -165,7 +167,7 @@ static bool show_one(struct domain *d, struct table *t, struct pvmap *m,
 
     now = read_atomic(&e->l1);
     if ( unlikely(!maps_own(m, now)) ||
-         unlikely(!exchange(e, now, shown_entry(now, mfn), &traces)) )
+         unlikely(!exchange(d, t, e, now, shown_entry(now, mfn), &traces)) )
     {
         put_page(mfn_to_page(mfn)); /* the caller has another */
         return false;
@@ -205,8 +207,8 @@ static bool hide_one(struct domain *d, struct table *t, struct pvmap *m,
     intpte_t traces;
 
     if ( unlikely(!e) ||
-         unlikely(!exchange(e, shown_entry(m->saved, m->shown), m->saved,
-                            &traces)) )
+         unlikely(!exchange(d, t, e, shown_entry(m->saved, m->shown),
+                            m->saved, &traces)) )
         return false;
 
     put_page(mfn_to_page(m->shown)); /* the caller has another */

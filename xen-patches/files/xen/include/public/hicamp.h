@@ -278,7 +278,8 @@ struct hicamp_extent {
  * receiver.  Where they cannot be had, a packet that waits already is torn:
  * dropped, counted at the receiver (drop_torn), and completed with
  * HICAMP_COMP_TORN.  One that would be too many is not put in line
- * (drop_quota).
+ * (drop_quota).  Where a receiver has a window (HICAMP_OP_window_open), frames
+ * may be lent until a NIC has read them, 10 seconds at most.
  */
 #define HICAMP_EXT_FRAME        0
 #define HICAMP_EXT_REF          1
