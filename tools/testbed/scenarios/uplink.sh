@@ -10,35 +10,18 @@ NET=hicamp
 BRIDGE=ovsbr0
 export NET
 . /payload/bin/hicamp.sh
-
-WORLD=10.0.0.100
-
-nic_of() { grep -l "$1" /sys/class/net/*/address | cut -d/ -f5; }
-world() { ip netns exec world "$@"; }
-
-# world_up: the second NIC is the world's.
-world_up() {
-    modprobe e1000e && ip netns add world &&
-        ip link set "$(nic_of 52:54:00:00:00:11)" netns world name w0 &&
-        world ip link set lo up && world ip addr add $WORLD/24 dev w0 &&
-        world ip link set w0 up
-}
-
-# uplink_up: the first NIC's uplink is in the bridge.
-uplink_up() {
-    hicampctl uplink add "$NIC" &&
-        ovs-vsctl --timeout=20 --may-exist add-port ovsbr0 hicamp-up0
-}
+. /payload/bin/nic.sh
 
 fabric_rx() { cat /sys/class/net/hicamp-fabric/statistics/rx_packets; }
-port_up() { port_values 0.32768 "$@"; }
 pings() { guest run -t 60 "$1" "ping -q -c 5 -i 0.2 -W 10 $2"; }
 world_pings() { world ping -q -c 5 -i 0.2 -W 10 "$1"; }
+
 # links_up: both NICs have their links, which a new MTU takes from them for a while.
 links_up() {
     wait_for 20 grep -qx 1 /sys/class/net/hicamp-up0/carrier &&
         wait_for 20 world grep -qx 1 /sys/class/net/w0/carrier
 }
+
 offloaded() { hicampctl flow dump | grep 'in_port=0.32768' | grep -q output=; }
 
 # both_ways: 4 MB of random bytes go both ways by TCP, unharmed.
@@ -161,9 +144,8 @@ check others_above_the_nic_stay ip link show other
 ip link del other
 check nic_is_free sh -c "! ip -d link show $NIC | grep -q 'promiscuity 1'"
 check guests_talk_without_uplink wait_for 20 pings a 10.0.0.2
-echo 512 > /sys/module/hicamp_netfront/parameters/uplink_window
 echo 2048 > /sys/module/hicamp_netfront/parameters/uplink_window_min
-check uplink_is_made_again_with_a_window uplink_up
+check uplink_is_made_again_with_a_window uplink_up 512
 check world_is_back wait_for 20 pings a $WORLD
 check tcp_is_shown_and_comes_back_unharmed both_ways
 check payload_was_shown test "$(port_up rx_shown)" -gt 10

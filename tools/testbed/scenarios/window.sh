@@ -10,29 +10,11 @@ NET=hicamp
 BRIDGE=ovsbr0
 export NET BRIDGE
 . /payload/bin/hicamp.sh
+. /payload/bin/nic.sh
 
-WORLD=10.0.0.100
 UNLOAD='cd /sys/bus/xen/drivers/hicamp_vif && for dev in vif-*; do
     echo "$dev" > unbind; done; rmmod hicamp_netfront'
 
-nic_of() { grep -l "$1" /sys/class/net/*/address | cut -d/ -f5; }
-world() { ip netns exec world "$@"; }
-
-world_up() {
-    modprobe e1000e && ip netns add world &&
-        ip link set "$(nic_of 52:54:00:00:00:11)" netns world name w0 &&
-        world ip link set lo up && world ip addr add $WORLD/24 dev w0 &&
-        world ip link set w0 up
-}
-
-# uplink_up PLACES: the first NIC's uplink is in the bridge, with such a window.
-uplink_up() {
-    echo "$1" > /sys/module/hicamp_netfront/parameters/uplink_window
-    hicampctl uplink add "$NIC" &&
-        ovs-vsctl --timeout=20 --may-exist add-port ovsbr0 hicamp-up0
-}
-
-port_up() { port_values 0.32768 "$@"; }
 rings() { ethtool -S hicamp-rings0 | awk -v n="$1:" '$1 == n { print $2 }'; }
 pings() { guest run -t 60 "$1" "ping -q -c 5 -i 0.2 -W 10 $2"; }
 

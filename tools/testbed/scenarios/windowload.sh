@@ -15,25 +15,7 @@ NET=hicamp
 BRIDGE=ovsbr0
 export NET BRIDGE
 . /payload/bin/hicamp.sh
-
-WORLD=10.0.0.100
-
-nic_of() { grep -l "$1" /sys/class/net/*/address | cut -d/ -f5; }
-world() { ip netns exec world "$@"; }
-port_up() { port_values 0.32768 "$@"; }
-
-world_up() {
-    modprobe e1000e && ip netns add world &&
-        ip link set "$(nic_of 52:54:00:00:00:11)" netns world name w0 &&
-        world ip link set lo up && world ip addr add $WORLD/24 dev w0 &&
-        world ip link set w0 up && world netserver -4 > /dev/null
-}
-
-uplink_up() {
-    echo "$1" > /sys/module/hicamp_netfront/parameters/uplink_window
-    hicampctl uplink add "$NIC" &&
-        ovs-vsctl --timeout=20 --may-exist add-port ovsbr0 hicamp-up0
-}
+. /payload/bin/nic.sh
 
 # load NAME ARGUMENTS...: one netperf stream; prints its rate, and what guest and dom0
 # spent for 64 KB of it.
@@ -52,6 +34,7 @@ load() {
 }
 
 check world_is_there world_up || bail "no second NIC"
+world netserver -4 > /dev/null
 NIC=$(nic_of 52:54:00:00:00:10)
 check uplink_is_made uplink_up 0 || bail "no uplink"
 guests_up a
