@@ -728,7 +728,7 @@ void borrow_arm(struct queue *q)
 
     spin_lock(&q->comp_lock);
     b = oldest(q);
-    if ( b && !b->held && !q->dead && !q->aging )
+    if ( b && !q->dead && !q->aging )
     {
         q->age_mark = b->seq;
         write_atomic(&q->aging, true);

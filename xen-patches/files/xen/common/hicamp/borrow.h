@@ -13,7 +13,7 @@
 
 /*
  * Where a packet's payload is (line_meta.state).  It begins in hand and ends,
- * if it is taken back, copied or torn; both are for good.
+ * if it is taken back, copied or torn, or parted from its sender; all for good.
  */
 enum payload_state {
     PAYLOAD_IN_HAND,    /* as below, and only the sender's context, which is

@@ -28,7 +28,7 @@ void check_segments(struct check *c, const struct hicamp_domain *hd);
  */
 void check_queue(struct check *c, const struct queue *q);
 
-/* One output of a packet that waits nowhere any more. */
+/* One output of a packet under way, of several perhaps. */
 void check_output(struct check *c, plid_t plid);
 
 /* All that there is: of domains and of ports. */
